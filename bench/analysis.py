@@ -1,0 +1,347 @@
+"""How good is the judge? The figures that its specification sets, by simulation, with their seeds.
+
+    python -m bench.analysis [--releases N] [--seed S]
+
+Releases run through the real Judge, fed with the cumulative counters of a simulated router; single tests run on the e-processes.
+Harmed requests are the candidate's errors beyond what stable would have failed: x_c - p_s n_c.
+"""
+
+import argparse
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import cos, log, log1p, pi, sqrt
+from random import Random
+from statistics import median
+
+from releaser.core.analysis.errors_bad import BadErrors
+from releaser.core.analysis.errors_good import GoodErrors, step_tolerances
+from releaser.core.analysis.judge import Judge
+from releaser.core.analysis.planner import good_need, regression_need
+from releaser.core.plan import HealthRule, Judging, Plan, RouterRef, Step, TargetRef
+from releaser.core.values import Counts, Reading, Release, Split, Verdict
+
+Rate = Callable[[float], float]
+"""Error rate at a second."""
+
+OLD = Release.of("1.4.1", "a" * 64, "c" * 64)
+NEW = Release.of("1.4.2", "b" * 64, "c" * 64)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One simulated release."""
+
+    end: str
+    seconds: float
+    harmed: float
+
+
+def canary(weights: tuple[int, ...] = (1, 5, 25, 50), dwell: float = 15.0, bake: float = 0.0, **rule: float) -> Plan:
+    """The plan of a canary release with two versions behind one router."""
+    judging = replace(Judging(), **rule)  # type: ignore[arg-type]  # all rules varied here are numbers
+    eps = step_tolerances(weights, judging.within)
+    steps = [Step(weight, at_least=dwell, eps=one) for weight, one in zip(weights, eps, strict=True)]
+    return Plan(
+        "promote",
+        "bench",
+        NEW,
+        OLD.id,
+        (("blue", OLD.id), ("green", NEW.id)),
+        (TargetRef("web"),),
+        (RouterRef("web/lb", "web"),),
+        steps=(*steps, Step(100)),
+        before=Split.all_to(OLD.id),
+        bake=bake,
+        judging=judging,
+        health=HealthRule(),
+    )
+
+
+def hits(rng: Random, n: int, p: float) -> int:
+    """How many of `n` happen with probability `p`, by jumping from one to the next."""
+    if p <= 0 or n == 0:
+        return 0
+    if p >= 1:
+        return n
+    step, at, found = log1p(-p), 0.0, 0
+    while True:
+        at += int(log(1 - rng.random()) / step) + 1
+        if at > n:
+            return found
+        found += 1
+
+
+def share(rng: Random, n: int, weight: float) -> int:
+    """How many of `n` requests the router sends to the candidate."""
+    if n * weight > 30:
+        return min(n, max(0, round(rng.gauss(n * weight, sqrt(n * weight * (1 - weight))))))
+    return hits(rng, n, weight)
+
+
+def release(
+    plan: Plan, rng: Random, rate: float, p_s: Rate, p_c: Rate, *, tick: float = 1.0, longest: float = 3600
+) -> Run:
+    """One release: counters are read every `tick` seconds, a step is left on GOOD, the release goes back on BAD."""
+    judge, at, step = Judge(plan), 0.0, 0
+    stable, candidate = Counts(), Counts()
+    harmed, spare, asked = 0.0, 0.0, 0.0
+    judge.begin(0, at)
+    judge.counted("web/lb", {OLD.id: stable, NEW.id: candidate}, at)
+    while at < longest:
+        at += tick
+        spare += rate * tick
+        n, spare = int(spare), spare - int(spare)
+        weight = plan.steps[step].weight / 100
+        n_c = n if weight == 1 else share(rng, n, weight)
+        x_c, x_s = hits(rng, n_c, p_c(at)), hits(rng, n - n_c, p_s(at))
+        harmed += x_c - p_s(at) * n_c
+        stable = Counts(stable.completed + n - n_c, stable.failed + x_s)
+        candidate = Counts(candidate.completed + n_c, candidate.failed + x_c)
+        judge.counted("web/lb", {OLD.id: stable, NEW.id: candidate}, at)
+        if at - asked >= 1.0 - 1e-9:
+            judge.health("web", Reading(passed=True), at)
+            asked = at
+        if n_c == 0 and at != asked:
+            continue
+        match judge.verdict(at).verdict:
+            case Verdict.BAD:
+                return Run("rolled back", at, harmed)
+            case Verdict.GOOD if step == len(plan.steps) - 1:
+                return Run("promoted", at, harmed)
+            case Verdict.GOOD:
+                step += 1
+                judge.begin(step, at)
+                judge.counted("web/lb", {OLD.id: stable, NEW.id: candidate}, at)
+                if plan.steps[step].weight == 100 and plan.bake == 0:
+                    return Run("promoted", at, harmed)
+            case _:
+                pass
+    return Run("open", at, harmed)
+
+
+def many(n: int, seed: int, plan: Plan, rate: float, p_s: float, p_c: float, *, tick: float = 1.0) -> list[Run]:
+    return [
+        release(plan, Random(f"{seed}/{i}"), rate, lambda _: p_s, lambda _: p_c, tick=tick)  # noqa: S311 - a simulation
+        for i in range(n)
+    ]
+
+
+def quantile(values: list[float], at: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(at * len(values)))]
+
+
+def part(runs: list[Run], end: str) -> float:
+    return sum(run.end == end for run in runs) / len(runs)
+
+
+def describe(runs: list[Run]) -> str:
+    seconds, harmed = [run.seconds for run in runs], [run.harmed for run in runs]
+    ends = ", ".join(f"{part(runs, end):.2%} {end}" for end in ("promoted", "rolled back", "open") if part(runs, end))
+    return (
+        f"{ends}; seconds {median(seconds):.0f} (p95 {quantile(seconds, 0.95):.0f}); "
+        f"harmed {median(harmed):.1f} (p95 {quantile(harmed, 0.95):.1f})"
+    )
+
+
+def worlds(base: float, rng: Random) -> Iterator[tuple[str, Rate]]:
+    """Error rates that both versions share: steady, four times as high at the day's peak, and with shocks of some seconds."""
+    phase = rng.random() * 600
+    yield "steady", lambda _: base
+    yield "time of day x4", lambda t: base * (2.5 - 1.5 * cos(2 * pi * (t + phase) / 600))  # a day of ten minutes
+    shocks = [(rng.random() * 120, 5 * rng.random(), 5 + 45 * rng.random()) for _ in range(4)]
+    yield (
+        "shared shocks",
+        lambda t: min(0.9, base * max([f for a, d, f in shocks if a <= t % 120 < a + d], default=1.0)),
+    )
+
+
+def first_alarm(
+    bad: BadErrors, alpha: float, rng: Random, n_c: int, weight: float, p_s: float, p_c: float
+) -> tuple[int, int]:
+    """(requests, errors) of the candidate when blocks of `n_c` candidate requests are judged bad."""
+    n_s, spare, n, x = n_c * (1 - weight) / weight, 0.0, 0, 0
+    while n < 50_000_000:
+        spare += n_s
+        stable, spare = int(spare), spare - int(spare)
+        found = hits(rng, n_c, p_c)
+        bad.block(n_c, found, stable, hits(rng, stable, p_s))
+        n, x = n + n_c, x + found
+        if bad.log_e >= -log(alpha):
+            break
+    return n, x
+
+
+def oracle(alpha: float, rng: Random, n_c: int, p_s: float, p_c: float) -> tuple[int, int]:
+    """The same for the sequential probability ratio test that knows both rates beforehand."""
+    n, x, evidence = 0, 0, 0.0
+    while evidence < -log(alpha):
+        found = hits(rng, n_c, p_c)
+        if p_c < 1:
+            evidence += found * log(p_c / p_s) + (n_c - found) * log((1 - p_c) / (1 - p_s))
+        else:
+            evidence += found * log(1 / p_s)
+        n, x = n + n_c, x + found
+    return n, x
+
+
+def harm(runs: list[tuple[int, int]], p_s: float) -> float:
+    return median(x - p_s * n for n, x in runs)
+
+
+def row(number: str, target: str, result: str) -> None:
+    print(f"{number:>3} | {target:<58} | {result}", flush=True)
+
+
+def false_rollbacks(n: int, seed: int) -> None:
+    for bake, some in ((0.0, n), (60.0, n // 4)):
+        for index, name in enumerate(("steady", "time of day x4", "shared shocks")):
+            runs = []
+            for i in range(some):
+                rng = Random(f"1/{seed}/{i}")  # noqa: S311 - a simulation
+                rate = list(worlds(0.002, rng))[index][1]
+                runs.append(release(canary(bake=bake), rng, 200, rate, rate))
+            row("1", f"{name}, bake {bake:.0f} s: rolled back <= 1 % (n={some})", describe(runs))
+
+
+def harm_against_oracle(n: int, seed: int) -> None:
+    p_s, weight, alpha = 0.001, 0.05, 0.01
+    for ratio in (2, 3, 5, 10, 30, 100, 1000):
+        p_c = min(1.0, ratio * p_s)
+        ours, best = [], []
+        for i in range(n):
+            block = 50 if ratio < 10 else 2
+            ours.append(first_alarm(BadErrors(1.0), alpha, Random(f"2/{seed}/{i}"), block, weight, p_s, p_c))  # noqa: S311 - a simulation
+            best.append(oracle(alpha, Random(f"2o/{seed}/{i}"), block if ratio < 10 else 1, p_s, p_c))  # noqa: S311 - a simulation
+        a, b = harm(ours, p_s), harm(best, p_s)
+        row("2", f"x{ratio} at 5 %, p0 .1 %, rho0 1: <= 1.5 x the oracle's harm", f"{a:.1f} / {b:.1f} = {a / b:.2f}")
+        if ratio in (2, 1000):
+            wide = [
+                first_alarm(BadErrors(1.1), alpha, Random(f"3/{seed}/{i}"), 50 if ratio == 2 else 2, weight, p_s, p_c)  # noqa: S311 - a simulation
+                for i in range(n)
+            ]
+            if ratio == 2:
+                row("3", "x2: <= 15 harmed; <= 20 at rho0 1.1 (median)", f"{a:.1f}; {harm(wide, p_s):.1f}")
+            else:
+                row("4", "outage: <= 3 harmed when streaming (rho0 1; rho0 1.1)", f"{a:.1f}; {harm(wide, p_s):.1f}")
+
+
+def times_and_harm(n: int, seed: int) -> None:
+    for rate, target in ((100.0, "75 s"), (10.0, "480 s")):
+        runs = many(n // 2, seed, canary(within=0.01), rate, 0.001, 0.001)
+        row("6", f"good version, within 1 %, p0 .1 %, {rate:.0f}/s: <= {target}", describe(runs))
+    row("6b", "identical, 1 % errors, 50/s: rolled back <= 1 %", describe(many(n, seed, canary(), 50, 0.01, 0.01)))
+    print("\nThe canary of 1, 5, 25, 50 % at 200 req/s, base rate .2 %, within .5 %, dwell 15 s, rho0 1.1")
+    cases = [("identical", 0.002), ("+1 %", 0.012), ("five times", 0.01), ("outage", 1.0)]
+    for name, p_c in cases:
+        row(
+            "",
+            f"{name}, counters read every second (n={n // 2})",
+            describe(many(n // 2, seed, canary(), 200, 0.002, p_c)),
+        )
+    for name, p_c in cases:
+        runs = many(max(20, n // 20), seed, canary(), 200, 0.002, p_c, tick=0.005)
+        row("", f"{name}, every request (n={max(20, n // 20)})", describe(runs))
+
+
+def false_promotions(n: int, seed: int) -> None:
+    for weight, eps in ((0.01, 0.2), (0.05, 0.05), (0.25, 0.01), (0.5, 0.005)):
+        passed = 0
+        for i in range(n):
+            rng = Random(f"7/{seed}/{weight}/{i}")  # noqa: S311 - a simulation
+            good = GoodErrors(eps, 0.05)
+            for _ in range(120):
+                n_c = share(rng, 200, weight)
+                good.block(n_c, hits(rng, n_c, 0.002 + eps), 200 - n_c, hits(rng, 200 - n_c, 0.002))
+                if good.passed:
+                    passed += 1
+                    break
+        row("7", f"worse by exactly eps={eps:g} at {weight:.0%}: passes <= 5 % (n={n}, 120 s)", f"{passed / n:.2%}")
+
+
+def planner_error(n: int, seed: int) -> None:
+    for rho0 in (1.0, 1.1, 1.25):
+        errors50, errors95 = [], []
+        for weight in (0.05, 0.25, 0.5):
+            for ratio in (2.0, 3.0, 5.0, 10.0, 30.0):
+                need = regression_need(ratio, weight=weight, base=0.001, alpha=0.01, rho0=rho0)
+                if need is None:
+                    continue
+                block = max(2, round(0.25 / (ratio * 0.001)))
+                seen = [
+                    float(
+                        first_alarm(
+                            BadErrors(rho0), 0.01, Random(f"8/{seed}/{i}"), block, weight, 0.001, ratio * 0.001
+                        )[0]
+                    )  # noqa: S311 - a simulation
+                    for i in range(n)
+                ]
+                errors50.append((need.n50 / quantile(seen, 0.5) - 1, weight, ratio))
+                errors95.append((need.n95 / quantile(seen, 0.95) - 1, weight, ratio))
+        for name, errors in (("n50", errors50), ("n95", errors95)):
+            low, high = min(errors), max(errors)
+            row(
+                "8",
+                f"planner against simulation, {name}, rho0 {rho0:g}: 0 to +35 %",
+                f"{low[0]:+.0%} (x{low[2]:g} at {low[1]:.0%}) to {high[0]:+.0%} (x{high[2]:g} at {high[1]:.0%})",
+            )
+    need_good = good_need(weight=0.5, base=0.002, eps=0.005, beta=0.05)
+    if need_good is not None:
+        row(
+            "",
+            "good version at 50 %, within .5 %, 200/s: evidence",
+            f"{need_good.n50 / 100:.0f} s (95 %: {need_good.n95 / 100:.0f} s)",
+        )
+
+
+def cost() -> None:
+    rounds = 20_000
+    bad, good = BadErrors(1.1), GoodErrors(0.005, 0.05)
+    began = time.perf_counter()
+    for i in range(rounds):
+        bad.block(10, i % 50 == 0, 190, i % 3 == 0)
+        good.block(10, i % 50 == 0, 190, i % 3 == 0)
+    blocks = (time.perf_counter() - began) / rounds
+    judge = Judge(canary())
+    judge.begin(0, 0.0)
+    began = time.perf_counter()
+    for i in range(rounds):
+        judge.counted("web/lb", {OLD.id: Counts(190 * i, i // 3), NEW.id: Counts(10 * i, i // 50)}, float(i))
+    counted = (time.perf_counter() - began) / rounds
+    began = time.perf_counter()
+    for i in range(rounds):
+        judge.verdict(float(rounds + i % 2))
+    asked = (time.perf_counter() - began) / rounds
+    row(
+        "9",
+        "per error block <= 20 us",
+        f"both tests {blocks * 1e6:.1f} us; a reading {counted * 1e6:.1f} us; a verdict {asked * 1e6:.1f} us",
+    )
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--releases", type=int, default=400, help="simulated releases per row (default %(default)s)")
+    options.add_argument("--seed", type=int, default=7)
+    options.add_argument("--rows", default="1 2 6 7 8 9", help="which groups to run (default %(default)s)")
+    chosen = options.parse_args()
+    n, seed, rows = chosen.releases, chosen.seed, chosen.rows.split()
+    print(
+        f"seed {seed}, {n} releases a row, Python {platform.python_version()}, {platform.processor() or platform.machine()}\n"
+    )
+    groups: dict[str, Callable[[], None]] = {
+        "1": lambda: false_rollbacks(n, seed),
+        "2": lambda: harm_against_oracle(n, seed),
+        "6": lambda: times_and_harm(n, seed),
+        "7": lambda: false_promotions(n, seed),
+        "8": lambda: planner_error(max(100, n // 2), seed),
+        "9": cost,
+    }
+    for name, group in groups.items():
+        if name in rows:
+            group()
+
+
+if __name__ == "__main__":
+    main()

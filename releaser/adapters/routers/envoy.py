@@ -1,0 +1,158 @@
+"""How is Envoy told a split, and how does it answer? Weights through a watched route file, answers from its admin port."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from releaser.adapters.routers import envoy_config
+from releaser.adapters.routers.dialect import Recipe
+from releaser.adapters.routers.slots import shares, split_of
+from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
+from releaser.errors import FailedError
+from releaser.ports import RouterState
+
+__all__ = ["EnvoyOptions", "EnvoyRouter"]
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+:[1-9][0-9]{0,4}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$")]
+Seconds = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}s$")]
+
+LOOK_WITHIN = 2.0
+"""Seconds for Envoy to take up a renamed route file; it needs a few milliseconds."""
+COUNTED = ("upstream_rq_completed", "upstream_rq_5xx", "upstream_rq_active", "upstream_rq_pending_active")
+
+
+class EnvoyOptions(BaseModel):
+    """`router: { kind: envoy, ... }`. A managed one needs `listen` only; an Envoy of your own needs `admin` and `rds`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["envoy"] = "envoy"
+    managed: bool = False
+    """releaser itself writes the configuration and keeps Envoy running, beside the local environment's slots."""
+    listen: Port | None = None
+    """Managed only: the port that users reach, on `address`."""
+    address: Annotated[str, Field(pattern=r"^[0-9a-f.:]+$")] = "127.0.0.1"
+    hosts: tuple[str, ...] = ()
+    """The machines that Envoy runs on; none: this machine."""
+    admin: Address | None = None
+    """HOST:PORT of the admin interface, as seen from Envoy's own host. Managed: a free port is taken."""
+    rds: str | None = None
+    """The file that Envoy watches for its routes (path_config_source)."""
+    route: Name = "releaser"
+    """The name of the route configuration in that file."""
+    clusters: dict[Slot, Name] = {"blue": "blue", "green": "green"}
+    timeout: Seconds = "15s"
+    """After this time a request that hangs ends as a 504, and counts as failed."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if set(self.clusters) != set(SLOTS) or len(set(self.clusters.values())) != len(SLOTS):
+            raise ValueError("clusters names one cluster for blue and another one for green")
+        if self.managed and self.listen is None:
+            raise ValueError("a managed Envoy needs the port that users reach: listen: 8080")
+        if not self.managed and (self.admin is None or self.rds is None):
+            raise ValueError("an Envoy of your own needs admin: HOST:PORT and rds: PATH; or set managed: true")
+        return self
+
+
+class EnvoyRouter:
+    """A Dialect. `admin` and `rds` must be known: managed.py fills them in for a managed one."""
+
+    Options: ClassVar = EnvoyOptions
+    finest: int = 1
+
+    def __init__(self, options: EnvoyOptions) -> None:
+        if options.admin is None or options.rds is None:
+            raise ValueError("the dialect needs admin and rds")
+        self._options = options
+        self._admin = options.admin
+        self._rds = options.rds
+
+    def write(self, split: Split, binding: Binding, generation: int) -> Recipe:
+        options = self._options
+        routes = envoy_config.open_routes(
+            options.route, options.clusters, shares(split, binding), generation, options.timeout
+        )
+        whole = envoy_config.text(envoy_config.discovery_response(routes, generation))
+        return ({"do": "replace", "path": self._rds, "text": whole, "mode": 0o644},)
+
+    def look(self, generation: int | None = None) -> Recipe:
+        name = quote(f"^{re.escape(self._options.route)}$")
+        expect = '"route_config"' if generation is None else rf'"generation": ?{generation}\b'
+        url = f"http://{self._admin}/config_dump?resource=dynamic_route_configs&name_regex={name}"
+        return ({"do": "http", "url": url, "expect": expect, "within": LOOK_WITHIN},)
+
+    def parse(self, replies: Sequence[str], binding: Binding) -> RouterState:
+        (reply,) = replies
+        route = _first_route(_document(reply))
+        marks = route.get("metadata", {}).get("filter_metadata", {}).get("releaser", {})
+        return RouterState(split_of(self._weights(route), binding), int(marks.get("generation", 0)))
+
+    def count(self) -> Recipe:
+        names = "|".join(re.escape(self._options.clusters[slot]) for slot in SLOTS)
+        matching = quote(rf"^cluster\.({names})\.({'|'.join(COUNTED)})$")
+        url = f"http://{self._admin}/stats?format=json&filter={matching}"
+        return ({"do": "http", "url": url, "expect": '"stats"', "within": LOOK_WITHIN},)
+
+    def tally(self, replies: Sequence[str], binding: Binding) -> Mapping[str, Counts]:
+        """Envoy's own 502, 503 and 504 (dead port, reset, time-out) are in upstream_rq_completed and upstream_rq_5xx, but
+        not in upstream_rq_total, which a dead port leaves at 0. A counter that is missing was never touched.
+        """
+        (reply,) = replies
+        values = {item["name"]: int(item["value"]) for item in _document(reply).get("stats", ()) if "name" in item}
+        return {release: self._counts(self._options.clusters[slot], values) for slot, release in binding}
+
+    def _counts(self, cluster: str, values: Mapping[str, int]) -> Counts:
+        completed, failed, active, pending = (values.get(f"cluster.{cluster}.{name}", 0) for name in COUNTED)
+        if failed > completed:
+            raise FailedError(
+                f"Envoy counts {failed} failed of {completed} completed requests for {cluster}", code="counts"
+            )
+        return Counts(completed, failed, active + pending)
+
+    def _weights(self, route: Mapping[str, Any]) -> dict[Slot, int]:
+        """By slot, in Envoy's units. A route to one cluster, or to none (direct_response), is understood too."""
+        action = route.get("route", {})
+        weighted = action.get("weighted_clusters", {}).get("clusters", ())
+        by_cluster = {item["name"]: int(item.get("weight", 0)) for item in weighted}
+        if "cluster" in action:
+            by_cluster = {action["cluster"]: 100}
+        strange = by_cluster.keys() - set(self._options.clusters.values())
+        if strange:
+            raise FailedError(
+                f"Envoy sends requests to {', '.join(sorted(strange))}, which is none of this environment's clusters",
+                fix=("name the environment's two clusters in router.clusters",),
+                code="stranger",
+            )
+        return {slot: by_cluster.get(self._options.clusters[slot], 0) for slot in SLOTS}
+
+
+def _document(reply: str) -> dict[str, Any]:
+    try:
+        document = json.loads(reply)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise FailedError(f"Envoy's admin port did not answer with JSON but {reply[:80]!r}", code="reply")
+    return document
+
+
+def _first_route(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The one route that takes every request. Raises FailedError where the configuration has another form."""
+    try:
+        (config,) = document["configs"]
+        (host,) = config["route_config"]["virtual_hosts"]
+        (route,) = host["routes"]
+    except (KeyError, ValueError):
+        raise FailedError(
+            "Envoy's route configuration is not one virtual host with one route, so its split cannot be read",
+            fix=("let releaser write the file that router.rds names",),
+            code="reply",
+        ) from None
+    return dict(route)

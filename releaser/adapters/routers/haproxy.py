@@ -1,0 +1,200 @@
+"""How is HAProxy told a split, and how does it answer? Through its Runtime API, kept over restarts by two files."""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from releaser.adapters.routers.dialect import Recipe
+from releaser.adapters.routers.haproxy_config import GENERATION_KEY, generation_map
+from releaser.adapters.routers.slots import shares, split_of
+from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
+from releaser.errors import FailedError
+from releaser.ports import RouterState
+
+__all__ = ["HAProxyOptions", "HAProxyRouter"]
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
+Path = Annotated[str, Field(pattern=r"^/[^\s;\\]+$")]
+Seconds = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}s$")]
+Balance = Literal["roundrobin", "leastconn", "random", "static-rr", "source", "uri"]
+
+STATIC = ("static-rr", "source", "uri")
+"""Algorithms over a fixed map: a server takes its whole share or nothing."""
+OUT_OF_SERVICE = 0x7B
+"""The bits of srv_admin_state that keep requests away: maintenance and drain, whoever set them."""
+SUCCESS = ""
+"""`set server ... weight|state` and `set map` answer nothing; any text says why not."""
+ANSWERED = ("hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other")
+
+
+class HAProxyOptions(BaseModel):
+    """`router: { kind: haproxy, ... }`. Its configuration must have `load-server-state-from-file global`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["haproxy"] = "haproxy"
+    managed: bool = False
+    """releaser itself writes the configuration and keeps HAProxy running, beside the local environment's slots."""
+    listen: Port | None = None
+    """Managed only: the port that users reach, on `address`."""
+    address: Annotated[str, Field(pattern=r"^[0-9a-f.:]+$")] = "127.0.0.1"
+    hosts: tuple[str, ...] = ()
+    """The machines that HAProxy runs on; none: this machine."""
+    socket: Path | None = None
+    """The Runtime API, at level admin."""
+    backend: Name = "app"
+    server: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:{}-]{1,100}$")] = "{host}_{slot}"
+    """The server's name in the backend, for each application host and slot."""
+    state_file: Path | None = None
+    """What `server-state-file` names."""
+    map: Path | None = None
+    """A map file that the configuration uses, with the line "generation 0"."""
+    balance: Balance = "roundrobin"
+    timeout: Seconds = "15s"
+    """Managed only: `timeout server`; after it a request that hangs ends as a 504, and counts as failed."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if "{slot}" not in self.server or re.search(r"[{}]", re.sub(r"\{(?:slot|host)\}", "", self.server)):
+            raise ValueError("server is a name with {slot}, and {host} where there are several hosts")
+        if self.managed and self.listen is None:
+            raise ValueError("a managed HAProxy needs the port that users reach: listen: 8080")
+        if not self.managed and (self.socket is None or self.state_file is None or self.map is None):
+            raise ValueError("a HAProxy of your own needs socket, state_file and map; or set managed: true")
+        return self
+
+
+class HAProxyRouter:
+    """A Dialect over the servers of `hosts`, the application's hosts. Paths must be known: managed.py fills them in."""
+
+    Options: ClassVar = HAProxyOptions
+
+    def __init__(self, options: HAProxyOptions, hosts: Sequence[str] = ("local",)) -> None:
+        if options.socket is None or options.state_file is None or options.map is None:
+            raise ValueError("the dialect needs socket, state_file and map")
+        if not hosts or (len(hosts) > 1 and "{host}" not in options.server):
+            raise ValueError("with several hosts the server's name needs {host}")
+        self._options = options
+        self._socket = options.socket
+        self._state_file = options.state_file
+        self._map = options.map
+        self._hosts = tuple(hosts)
+
+    @property
+    def finest(self) -> int:
+        return 100 if self._options.balance in STATIC else 1
+
+    def write(self, split: Split, binding: Binding, generation: int) -> Recipe:
+        """What receives comes first, so that some server always takes requests; a slot without a share is taken out of
+        service (requests in flight end in peace, clients with a cookie for it go to the other slot).
+        """
+        weights = shares(split, binding)
+        receiving = [slot for slot in SLOTS if weights[slot]]
+        leaving = [slot for slot in SLOTS if not weights[slot]]
+        commands = [
+            *(line for slot in receiving for line in self._servers(slot, self._amount(weights[slot]), "ready")),
+            *(line for slot in leaving for line in self._servers(slot, self._amount(0), "maint")),
+            f"set map {self._map} {GENERATION_KEY} {generation}",
+        ]
+        kept = {"do": "dump", "path": self._state_file, "socket": self._socket, "send": "show servers state"}
+        mapped = {"do": "replace", "path": self._map, "text": generation_map(generation), "mode": 0o644}
+        return (*(self._ask(line, SUCCESS) for line in commands), kept, mapped)
+
+    def look(self, generation: int | None = None) -> Recipe:
+        shown = r"\d+" if generation is None else str(generation)
+        backend = re.escape(self._options.backend)
+        return (
+            self._ask(f"show map {self._map}", rf"(?:.*\s)?{GENERATION_KEY} {shown}(?:\s.*)?"),
+            self._ask(f"show servers state {self._options.backend}", rf"1\n# .*\s{backend}\s.*"),
+            self._ask(f"show stat {self._options.backend} 2 -1", rf"# pxname,.*\n{backend},BACKEND,.*"),
+        )
+
+    def parse(self, replies: Sequence[str], binding: Binding) -> RouterState:
+        mapped, state, stat = replies
+        self._check_balance(_rows(stat))
+        found = re.search(rf"(?:^|\s){GENERATION_KEY} (\d+)\s", mapped + "\n")
+        if found is None:
+            raise FailedError(f"HAProxy's map {self._map} has no line {GENERATION_KEY!r}", code="reply")
+        return RouterState(split_of(self._weights(state), binding), int(found[1]))
+
+    def count(self) -> Recipe:
+        backend = self._options.backend
+        return (self._ask(f"show stat {backend} 4 -1", rf"# pxname,.*\n{re.escape(backend)},.*"),)
+
+    def tally(self, replies: Sequence[str], binding: Binding) -> Mapping[str, Counts]:
+        """Summed over the slot's servers. A refused connection is only in econ, a reset or a time-out only in eresp, and a
+        response that breaks off in eresp, srv_abrt and hrsp. HAProxy 2.6 counts a reset before the answer twice in eresp,
+        so that one counts here as two failed of two completed.
+        """
+        (reply,) = replies
+        rows = {row["svname"]: row for row in _rows(reply)}
+        return {release: self._counts([rows[name] for name in self._names(slot, rows)]) for slot, release in binding}
+
+    def _counts(self, rows: Sequence[Mapping[str, str]]) -> Counts:
+        def total(*columns: str) -> int:
+            return sum(int(row[column] or 0) for row in rows for column in columns)
+
+        broken = total("econ", "eresp")
+        completed = total(*ANSWERED) + broken - min(total("srv_abrt"), total("eresp"))
+        failed = total("hrsp_5xx") + broken
+        if failed > completed:
+            raise FailedError(f"HAProxy counts {failed} failed of {completed} completed requests", code="counts")
+        return Counts(completed, failed, total("scur", "qcur"))
+
+    def _amount(self, percent: int) -> str:
+        """Absolute where any weight goes; a static algorithm takes only all or nothing of the configured weight."""
+        return f"{percent}%" if self.finest == 100 else str(percent)
+
+    def _servers(self, slot: Slot, amount: str, state: str) -> list[str]:
+        names = [f"{self._options.backend}/{self._name(host, slot)}" for host in self._hosts]
+        return [
+            line
+            for name in names
+            for line in (f"set server {name} weight {amount}", f"set server {name} state {state}")
+        ]
+
+    def _name(self, host: str, slot: Slot) -> str:
+        return self._options.server.replace("{host}", host).replace("{slot}", slot)
+
+    def _names(self, slot: Slot, known: Mapping[str, Any]) -> list[str]:
+        """The slot's servers. Raises FailedError for one that HAProxy does not have."""
+        names = [self._name(host, slot) for host in self._hosts]
+        for name in names:
+            if name not in known:
+                raise FailedError(
+                    f"HAProxy's backend {self._options.backend} has no server {name}",
+                    fix=(f"add 'server {name} ADDRESS:PORT' to the backend, or correct router.server",),
+                    code="no-server",
+                )
+        return names
+
+    def _weights(self, state: str) -> dict[Slot, int]:
+        """What each slot's servers take together, from `show servers state`."""
+        header, *lines = [line.lstrip("# ").split() for line in state.strip().splitlines()[1:]]
+        servers = {row["srv_name"]: row for row in (dict(zip(header, line, strict=False)) for line in lines)}
+        return {slot: sum(_weight(servers[name]) for name in self._names(slot, servers)) for slot in SLOTS}
+
+    def _check_balance(self, rows: Sequence[Mapping[str, str]]) -> None:
+        balance = rows[0].get("algo") or self._options.balance
+        if balance != self._options.balance:
+            raise FailedError(
+                f"HAProxy balances {self._options.backend} by {balance}, the environment says {self._options.balance}",
+                fix=(f"router.balance: {balance}",),
+                code="balance",
+            )
+
+    def _ask(self, line: str, expect: str) -> dict[str, str]:
+        return {"do": "socket", "path": self._socket, "send": line, "expect": expect}
+
+
+def _weight(server: Mapping[str, str]) -> int:
+    return 0 if int(server["srv_admin_state"]) & OUT_OF_SERVICE else int(server["srv_uweight"])
+
+
+def _rows(reply: str) -> list[dict[str, str]]:
+    """`show stat`: CSV with its column names in the first line."""
+    return list(csv.DictReader(reply.strip().removeprefix("# ").splitlines()))

@@ -1,0 +1,55 @@
+"""What does HAProxy read? The configuration, generation map and state file of a HAProxy that releaser runs itself."""
+
+from collections.abc import Mapping
+
+__all__ = ["EMPTY_STATE", "GENERATION_KEY", "configuration", "generation_map"]
+
+GENERATION_KEY = "generation"
+EMPTY_STATE = "1\n"
+"""A server-state file of format 1 without servers."""
+
+
+def generation_map(generation: int) -> str:
+    """One key, so that `show map` says which write this HAProxy applies."""
+    return f"{GENERATION_KEY} {generation}\n"
+
+
+def configuration(
+    *,
+    listen: tuple[str, int],
+    socket: str,
+    state_file: str,
+    map_file: str,
+    backend: str,
+    servers: Mapping[str, tuple[str, int]],
+    timeout: str,
+) -> str:
+    """A whole haproxy.cfg. Servers start with weight 0, so nothing serves (503) until a state file or a shift says so.
+
+    No retries: each request must count once, for the release that got it. A new connection for each request: on one kept
+    alive, the server's own closing would meet a request. Weights come back after a restart from the state file.
+    """
+    lines = [
+        "global",
+        f"  stats socket {socket} mode 600 level admin",
+        f"  server-state-file {state_file}",
+        "  fd-hard-limit 20000",
+        "  hard-stop-after 30s",
+        "defaults",
+        "  mode http",
+        "  timeout connect 1s",
+        "  timeout client 300s",
+        "  timeout http-keep-alive 300s",
+        f"  timeout server {timeout}",
+        "  retries 0",
+        "  load-server-state-from-file global",
+        "frontend users",
+        f"  bind {listen[0]}:{listen[1]}",
+        f"  http-after-response set-header x-releaser-generation %[str({GENERATION_KEY}),map({map_file},0)]",
+        f"  default_backend {backend}",
+        f"backend {backend}",
+        "  balance roundrobin",
+        "  option http-server-close",
+        *(f"  server {name} {address}:{port} weight 0" for name, (address, port) in sorted(servers.items())),
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,131 @@
+"""Which requests may be compared? From a router's cumulative counters to blocks of (requests, errors) of both versions.
+
+A candidate that hangs completes nothing, so requests that have been active for longer than the time-out count as errors; by counters
+alone these are the ones begun a time-out ago or earlier, less all that are completed. Where requests normally take longer than
+the time-out this is no measure of errors any more: the time-out has to be above the slowest normal answer.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from releaser.core.values import Counts
+
+__all__ = ["Block", "BlockBuilder", "ReleaseTally", "RouterTally"]
+
+ENOUGH = 2
+"""Candidate requests that close a block."""
+LONGEST = 30.0
+"""Seconds after which one candidate request is enough to close it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Requests and errors of both versions in the same interval on the same routers: 0 <= x <= n."""
+
+    n_c: int = 0
+    x_c: int = 0
+    n_s: int = 0
+    x_s: int = 0
+
+    def __add__(self, other: "Block") -> "Block":
+        return Block(self.n_c + other.n_c, self.x_c + other.x_c, self.n_s + other.n_s, self.x_s + other.x_s)
+
+
+@dataclass(slots=True)
+class ReleaseTally:
+    """One release on one router: `n` requests and `x` errors that never fall, x <= n, while its counters don't start anew."""
+
+    timeout: float
+    n: int = 0
+    x: int = 0
+    begun: int = 0
+    """Requests that were sent to it, finished or not."""
+    _last: Counts = field(default_factory=Counts)
+    _history: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def fell(self, counts: Counts) -> bool:
+        """Whether the counters went down: the router or its counters started anew."""
+        return counts.completed < self._last.completed or counts.failed < self._last.failed
+
+    def read(self, counts: Counts, at: float) -> None:
+        """Take the cumulative counters of second `at`, not lower than the last ones."""
+        self._last = counts
+        self.begun = max(self.begun, counts.completed + counts.active)
+        self._history.append((at, self.begun))
+        overdue = max(0, self._begun_by(at - self.timeout) - counts.completed)
+        grown = max(0, counts.completed + overdue - self.n)
+        # An error whose request is not counted yet (the two counters are not read in one instant) waits for it.
+        self.x = max(self.x, min(counts.failed + overdue, self.x + grown))
+        self.n += grown
+
+    def _begun_by(self, then: float) -> int:
+        """Requests begun by the last reading at or before `then`; forgets the readings before that one."""
+        history = self._history
+        while len(history) > 1 and history[1][0] <= then:
+            history.popleft()
+        return history[0][1] if history[0][0] <= then else 0
+
+
+class RouterTally:
+    """Both releases on one router, as differences between two readings of the same split."""
+
+    __slots__ = ("_baseline", "_pair", "_tallies", "_timeout")
+
+    def __init__(self, candidate: str, stable: str, timeout: float) -> None:
+        self._pair = (candidate, stable)
+        self._timeout = timeout
+        self._tallies = (ReleaseTally(timeout), ReleaseTally(timeout))
+        self._baseline: Block | None = None
+
+    @property
+    def begun(self) -> int:
+        """Requests sent to the candidate, in this router's own count."""
+        return self._tallies[0].begun
+
+    @property
+    def total(self) -> Block:
+        """Everything since the counters started."""
+        candidate, stable = self._tallies
+        return Block(candidate.n, candidate.x, stable.n, stable.x)
+
+    def renew(self) -> None:
+        """The split changed: the next reading is only the baseline of those after it."""
+        self._baseline = None
+
+    def read(self, counts: Mapping[str, Counts], at: float) -> Block | None:
+        """The traffic since the last reading; None where there is nothing to compare with (a baseline, or counters that fell)."""
+        pair = [counts.get(release, Counts()) for release in self._pair]
+        if any(tally.fell(one) for tally, one in zip(self._tallies, pair, strict=True)):
+            self._tallies = (ReleaseTally(self._timeout), ReleaseTally(self._timeout))
+            self._baseline = None
+        for tally, one in zip(self._tallies, pair, strict=True):
+            tally.read(one, at)
+        before, total = self._baseline, self.total
+        self._baseline = total
+        if before is None:
+            return None
+        return Block(total.n_c - before.n_c, total.x_c - before.x_c, total.n_s - before.n_s, total.x_s - before.x_s)
+
+
+class BlockBuilder:
+    """Joins readings until a block may close. Only arrivals and time close it, never what was answered."""
+
+    __slots__ = ("_opened", "_sum")
+
+    def __init__(self) -> None:
+        self.drop(0.0)
+
+    def drop(self, at: float) -> None:
+        """Forget what is open, and start at `at`."""
+        self._sum = Block()
+        self._opened = at
+
+    def add(self, block: Block, at: float) -> Block | None:
+        """The block that closes with this reading, if one does."""
+        self._sum += block
+        if self._sum.n_c >= ENOUGH or (self._sum.n_c and at - self._opened >= LONGEST):
+            closed = self._sum
+            self.drop(at)
+            return closed
+        return None

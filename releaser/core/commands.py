@@ -1,0 +1,119 @@
+"""What a rollout asks the world to do. Imperative, immutable, hashable: the effect's key is (rollout, command, attempt).
+
+Forward commands need a durable intent before they run; urgent ones (the way back) do not; questions change nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from releaser.core.values import Slot, Split
+
+__all__ = [
+    "QUESTIONS",
+    "Acquire",
+    "Arm",
+    "CheckHealth",
+    "Command",
+    "Count",
+    "Look",
+    "Place",
+    "Rehearse",
+    "Settle",
+    "Settlement",
+    "Shift",
+    "Start",
+    "Stop",
+]
+
+Settlement = Literal["committed", "reverted", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """Take every router's ledger, in sorted order; `force` raises the fence on whichever answer, without a lease."""
+
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Put the plan's release beside the running one on every host of a target."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Bind `release` to `slot` and start it, on every host of a target."""
+
+    target: str
+    release: str
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop what `slot` runs after its drain time, if it is still `release`."""
+
+    target: str
+    release: str
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class CheckHealth:
+    """A question: does `release` answer well on every host of a target, with its own version?"""
+
+    target: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearse:
+    """Let the router's guard run the revert script once, before it is needed, and time it."""
+
+    router: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Set the router's dead-man's switch to the split before the first shift."""
+
+    router: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Write one split to one router under the fence, and read it back."""
+
+    router: str
+    split: Split
+    generation: int
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A question: how many requests did each release complete and fail on this router?"""
+
+    router: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A question: what does this router do now, by its own configuration and ledger?"""
+
+    router: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """End the rollout on one router: disarm, write the ledger's current, good and bad, give the lease back."""
+
+    router: str
+    settlement: Settlement
+    urgent: bool = False
+
+
+Command = Acquire | Place | Start | Stop | CheckHealth | Rehearse | Arm | Shift | Count | Look | Settle
+QUESTIONS = (CheckHealth, Count, Look)

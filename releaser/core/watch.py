@@ -1,0 +1,71 @@
+"""What a rollout's questions brought in since the last step: passes in a row, who was asked when, and the judge.
+
+Observations are not journaled: verdicts and passes are. After a crash this begins empty, as fresh evidence must.
+"""
+
+from dataclasses import dataclass, field
+
+from releaser.core.analysis.judge import Judge, Judgement
+from releaser.core.commands import CheckHealth, Command, Look
+from releaser.core.events import Counted, HealthRead, Observation, RouterSeen
+from releaser.core.plan import Plan
+
+__all__ = ["Watch"]
+
+
+@dataclass(slots=True)
+class Watch:
+    """One per rollout, fed by the loop, read by decide."""
+
+    plan: Plan
+    judge: Judge = field(init=False)
+    asked: dict[Command, float] = field(default_factory=dict)
+    answered: dict[Command, float] = field(default_factory=dict)
+    passes: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(target, release) -> good answers in a row."""
+    last: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(target, release) -> what the last answer said, in words."""
+    drifted: dict[str, RouterSeen] = field(default_factory=dict)
+    step: int = -1
+
+    def __post_init__(self) -> None:
+        self.judge = Judge(self.plan)
+
+    def begin(self, step: int, at: float) -> None:
+        self.step = step
+        self.judge.begin(step, at)
+
+    def due(self, question: Command, every: float, at: float) -> float:
+        """When to ask this again: its last answer plus `every`, at once if never asked, never while it is under way."""
+        asked = self.asked.get(question)
+        if asked is not None:
+            return asked + 4 * every + 10.0
+        return self.answered.get(question, at - every) + every
+
+    def observe(self, question: Command, observation: Observation | RouterSeen, at: float) -> None:
+        self.asked.pop(question, None)
+        self.answered[question] = at
+        match observation:
+            case HealthRead(target, release, reading):
+                key = (target, release)
+                self.passes[key] = self.passes.get(key, 0) + 1 if reading.passed else 0
+                self.last[key] = reading.detail
+                if self.step >= 0 and release == self.plan.to.id:
+                    self.judge.health(target, reading, at)
+            case Counted(router, counts):
+                if self.step >= 0:
+                    self.judge.counted(router, None if counts is None else dict(counts), at)
+            case RouterSeen():
+                self.drifted[observation.router] = observation
+
+    def unanswered(self, question: Command, at: float) -> None:
+        """No answer came: it may be asked again."""
+        self.asked.pop(question, None)
+        self.answered[question] = at
+        if isinstance(question, CheckHealth):
+            self.passes[(question.target, question.release)] = 0
+        elif isinstance(question, Look):
+            self.drifted.pop(question.router, None)
+
+    def verdict(self, at: float) -> Judgement:
+        return self.judge.verdict(at)

@@ -1,0 +1,217 @@
+"""The one loop: it drives many rollouts from one thread, journals first and acts second.
+
+It owns no clock, thread or disk: those come in from outside, so that the simulator runs this very file.
+"""
+
+import heapq
+import math
+import queue
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from releaser.core import events as e
+from releaser.core.commands import QUESTIONS, Command, Settle, Shift, Stop
+from releaser.core.decide import decide
+from releaser.core.requests import answer
+from releaser.core.rollout import BACKWARD, Phase, Rollout, evolve
+from releaser.core.watch import Watch
+from releaser.engine.keeper import Keeper
+from releaser.engine.messages import Answer, Message, Notice, Person
+from releaser.engine.perform import perform
+from releaser.engine.recorder import Recorder
+from releaser.ports import Clock, Executor, Mailbox, World
+
+__all__ = ["Driven", "Loop"]
+
+OBSERVATIONS = (e.HealthRead, e.Counted)
+LONGEST_SLEEP = 1.0
+"""Seconds: the keeper renews only while the loop's last turn is young, so the loop turns even when nothing happens."""
+
+
+@dataclass(slots=True)
+class Driven:
+    """A rollout under way, with what belongs to it but not to its journal."""
+
+    rollout: Rollout
+    world: World
+    watch: Watch
+    keeper: Keeper
+    heard: set[str] = field(default_factory=set)
+
+
+class Loop:
+    """`add` rollouts, then `run` until they are done. Only `mailbox.put` may be called from other threads."""
+
+    def __init__(self, recorder: Recorder, executor: Executor, clock: Clock, mailbox: Mailbox) -> None:
+        self.recorder = recorder
+        self.executor = executor
+        self.clock = clock
+        self.mailbox = mailbox
+        self.driven: dict[str, Driven] = {}
+        self.finished: dict[str, Rollout] = {}
+        self.wakes: list[tuple[float, str]] = []
+        self.last_turn = clock.now()
+
+    def open(self, rollout: str, opened: e.Opened, world: World) -> Rollout:
+        """Begin a new rollout: its first entry is journaled before this returns."""
+        entry = e.Entry(rollout, 0, self.clock.moment(), opened)
+        state = evolve(None, entry)
+        self.recorder.append((entry,), urgent=opened.plan.kind == "rollback")
+        self.add(state, world)
+        return state
+
+    def add(self, state: Rollout, world: World) -> None:
+        keeper = Keeper(state.id, world, self.executor, self.clock, self.mailbox, lambda: self.last_turn)
+        self.driven[state.id] = Driven(state, world, Watch(state.plan), keeper)
+        heapq.heappush(self.wakes, (self.clock.now(), state.id))
+
+    def run(self, until: Callable[[], bool] | None = None) -> None:
+        """Turn until every rollout is done (or `until` says so)."""
+        while self.driven and not (until and until()):
+            self.turn()
+
+    def turn(self) -> None:
+        """Hear what came in, then decide for whoever is concerned or due."""
+        now = self.clock.now()
+        self.last_turn = now
+        due = self.wakes[0][0] if self.wakes else math.inf
+        concerned = self._hear(min(max(due - now, 0.0), LONGEST_SLEEP))
+        now = self.clock.now()
+        while self.wakes and self.wakes[0][0] <= now:
+            concerned.add(heapq.heappop(self.wakes)[1])
+        for name in sorted(concerned):
+            if name in self.driven:
+                self._advance(self.driven[name])
+
+    def _hear(self, patience: float) -> set[str]:
+        """Everything that has arrived, at once: a burst of answers costs one decision."""
+        concerned: set[str] = set()
+        while True:
+            try:
+                message = self.mailbox.get(timeout=patience)
+            except queue.Empty:
+                return concerned
+            patience = 0.0
+            name = getattr(message, "rollout", "")
+            if name in self.driven:
+                self._take(self.driven[name], message)
+                concerned.add(name)
+            elif isinstance(message, Person) and message.reply:
+                message.reply("that release is over", False)
+
+    def _take(self, driven: Driven, message: Message) -> None:
+        match message:
+            case Answer():
+                self._take_answer(driven, message)
+            case Notice(_, fence, router, event):
+                if fence == driven.rollout.fence and _still_ours(driven.rollout, router):
+                    self._record(driven, [event])
+            case Person():
+                self._take_request(driven, message)
+
+    def _take_answer(self, driven: Driven, message: Answer) -> None:
+        """Late answers, of an earlier attempt or fence, change nothing: their command is not the one under way."""
+        r, command = driven.rollout, message.command
+        if isinstance(command, QUESTIONS):
+            self._observe(driven, message)
+            return
+        flight = r.pending.get(command)
+        if flight is None or flight.attempt != message.attempt or message.fence != r.fence:
+            return
+        self._record(driven, [fact for fact in message.facts if not isinstance(fact, OBSERVATIONS)])
+
+    def _observe(self, driven: Driven, message: Answer) -> None:
+        now = self.clock.now()
+        for fact in message.facts:
+            if isinstance(fact, (*OBSERVATIONS, e.RouterSeen)):
+                driven.watch.observe(message.command, fact, now)
+            else:
+                driven.watch.unanswered(message.command, now)
+
+    def _take_request(self, driven: Driven, message: Person) -> None:
+        if message.id and message.id in driven.heard:
+            return
+        driven.heard.add(message.id)
+        recorded, sentence, granted = answer(driven.rollout, message.asked)
+        self._record(driven, recorded)
+        if message.reply:
+            message.reply(sentence, granted)
+
+    def _record(self, driven: Driven, events: Iterable[e.Event]) -> bool:
+        """Fold and journal. False: not durable yet, which no forward effect may follow."""
+        entries = []
+        for event in events:
+            entry = e.Entry(driven.rollout.id, driven.rollout.seq + 1, self.clock.moment(), event)
+            driven.rollout = evolve(driven.rollout, entry)
+            entries.append(entry)
+        if not entries:
+            return True
+        return self.recorder.append(entries, urgent=_urgent(driven.rollout))
+
+    def _advance(self, driven: Driven) -> None:
+        """Decide until nothing is left to record, then issue, then sleep until the decision's wake-up."""
+        while True:
+            decision = decide(driven.rollout, driven.watch, self.clock.now())
+            if decision.record:
+                if not self._record(driven, decision.record):
+                    self._no_journal(driven)
+            elif self._issue(driven, decision.issue):
+                break
+        driven.keeper.tend(driven.rollout)
+        if driven.rollout.finished:
+            self.recorder.flush()
+            self.finished[driven.rollout.id] = self.driven.pop(driven.rollout.id).rollout
+        elif decision.wake_at < math.inf:
+            heapq.heappush(self.wakes, (decision.wake_at, driven.rollout.id))
+
+    def _no_journal(self, driven: Driven) -> None:
+        """Forward is not possible without a durable journal; back always is."""
+        r = driven.rollout
+        if not _urgent(r) and not r.finished:
+            self._record(
+                driven, [e.TurnedBack("failure", "releaser", "the journal takes no events: disk full or locked")]
+            )
+
+    def _issue(self, driven: Driven, commands: list[Command]) -> bool:
+        """Intents first, then all effects. False: the intents are not durable, decide again."""
+        effects = [command for command in commands if not isinstance(command, QUESTIONS)]
+        intents = [e.Issued(command, _attempt(driven.rollout, command)) for command in effects]
+        if intents and not self._record(driven, intents) and not all(map(_goes_back, effects)):
+            self._no_journal(driven)
+            return False
+        for intent in intents:
+            self._submit(driven, intent.command, intent.attempt)
+        for command in commands:
+            if isinstance(command, QUESTIONS):
+                driven.watch.asked[command] = self.clock.now()
+                self._submit(driven, command, 1)
+        return True
+
+    def _submit(self, driven: Driven, command: Command, attempt: int) -> None:
+        work = partial(_work, command, attempt, driven.rollout, driven.world, self.clock, self.mailbox)
+        self.executor.submit(work, urgent=_urgent(driven.rollout))
+
+
+def _work(command: Command, attempt: int, rollout: Rollout, world: World, clock: Clock, mailbox: Mailbox) -> None:
+    facts = perform(command, attempt, rollout, world, clock)
+    mailbox.put(Answer(rollout.id, command, attempt, rollout.fence, facts))
+
+
+def _attempt(rollout: Rollout, command: Command) -> int:
+    tries = rollout.tries.get(command)
+    return tries.attempts + 1 if tries else 1
+
+
+def _urgent(rollout: Rollout) -> bool:
+    return rollout.phase in BACKWARD
+
+
+def _goes_back(command: Command) -> bool:
+    return isinstance(command, Shift | Settle | Stop) and getattr(command, "urgent", True)
+
+
+def _still_ours(r: Rollout, router: str) -> bool:
+    """A renewal that was refused is news only while the router should still be renewed."""
+    settling = any(isinstance(c, Settle) and c.router == router for c in (*r.pending, *r.tries))
+    return r.phase is not Phase.DONE and router not in r.settled and router not in r.lost and not settling

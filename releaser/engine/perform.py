@@ -1,0 +1,292 @@
+"""The one place where commands meet the world: each becomes calls of ports, and whatever comes of them becomes facts."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from releaser.core import events as e
+from releaser.core.commands import (
+    Acquire,
+    Arm,
+    CheckHealth,
+    Command,
+    Count,
+    Look,
+    Place,
+    Rehearse,
+    Settle,
+    Shift,
+    Start,
+    Stop,
+)
+from releaser.core.decide import GUARD_GENERATION, REHEARSAL_GENERATION, generation_of
+from releaser.core.limits import within
+from releaser.core.rollout import Rollout, subject_of
+from releaser.core.values import Reading
+from releaser.engine.messages import Fact
+from releaser.errors import FencedError, HeldError, PortError, RefusedError, UnknownError, UnreachableError
+from releaser.ports import Claim, Clock, Frozen, LedgerState, Settling, World
+
+__all__ = ["perform"]
+
+Facts = tuple[Fact, ...]
+
+
+def perform(command: Command, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    """Do it, and say what happened. Never raises: an error of ours is an answer too, so that no release hangs on one."""
+    try:
+        return ACTIONS[type(command)](command, attempt, r, world, clock)
+    except FencedError as error:
+        return (_lost(command, r, error),)
+    except UnreachableError as error:
+        return _no_answer(command, attempt, "unreachable", str(error))
+    except UnknownError as error:
+        return _no_answer(command, attempt, "unknown", str(error))
+    except (PortError, RefusedError, HeldError) as error:
+        return _no_answer(command, attempt, "failed", str(error))
+    except Exception as error:  # noqa: BLE001 - a defect in an adapter must end in a rollback, not in a dead thread
+        return _no_answer(command, attempt, "failed", f"{type(error).__name__}: {error}")
+
+
+def _lost(command: Command, r: Rollout, error: FencedError) -> Fact:
+    router = subject_of(command)
+    if router not in r.routers():
+        return e.EffectFailed(command, 0, "failed", str(error))
+    return e.Fired(router, str(error)) if error.code == "fired" else e.Lost(router, str(error))
+
+
+def _no_answer(command: Command, attempt: int, how: Any, why: str) -> Facts:
+    """No news of a question is news too: a reading without a verdict, counters without numbers."""
+    if isinstance(command, CheckHealth):
+        return (e.HealthRead(command.target, command.release, Reading(None, why)),)
+    if isinstance(command, Count):
+        return (e.Counted(command.router, None),)
+    return (e.EffectFailed(command, attempt, how, why),)
+
+
+def _acquire(command: Acquire, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    return _raise_fence(r, world) if command.force else _take_lease(r, world)
+
+
+def _claim(r: Rollout, world: World, seen_fence: int | None) -> Claim:
+    plan = r.plan
+    return Claim(
+        holder=world.holder,
+        rollout=r.id,
+        release=plan.to,
+        before=plan.before,
+        binding=plan.binding,
+        lease=plan.budget.deadman,
+        playbook=plan.playbook,
+        journal=world.journal_head(),
+        unfreeze=plan.unfreeze,
+        expected_fence=seen_fence,
+    )
+
+
+def _take_lease(r: Rollout, world: World) -> Facts:
+    """Every ledger in sorted order under one fence, 1 + the highest seen; on a refusal all are given back."""
+    names = sorted(world.sites)
+    states = {name: world.sites[name].ledger.read(within=5.0) for name in names}
+    if all(state.rollout == r.id for state in states.values()):
+        # An earlier attempt got through and its answer was lost: the same fence again is the same act.
+        fence = max(state.fence for state in states.values())
+    else:
+        fence = 1 + max(state.fence for state in states.values())
+    expected = {seen.router: seen for seen in r.plan.expected}
+    taken: list[str] = []
+    try:
+        for name in names:
+            known = expected[name].fence if name in expected and states[name].rollout != r.id else None
+            world.sites[name].ledger.acquire(_claim(r, world, known), fence, force=False, within=5.0)
+            taken.append(name)
+        for name in names:
+            _check_drift(r, world, name)
+    except (HeldError, RefusedError, FencedError) as refusal:
+        _give_back(r, world, taken, fence)
+        code = {HeldError: "lock-held", FencedError: "outdated"}.get(type(refusal), refusal.code)
+        return (e.Refused(code, str(refusal), tuple(refusal.fix)),)
+    except PortError:
+        _give_back(r, world, taken, fence)
+        raise
+    return (e.Acquired(fence, tuple(names)),)
+
+
+def _check_drift(r: Rollout, world: World, name: str) -> None:
+    """What the router itself serves must be what the plan was made for."""
+    for seen in r.plan.expected:
+        if seen.router == name:
+            state = world.sites[name].router.read(r.plan.binding, within=5.0)
+            if state.split != seen.split:
+                raise RefusedError(
+                    f"{name} serves {state.split or 'nothing'}, the plan was made for {seen.split or 'nothing'}",
+                    code="drift",
+                    fix=("make a new plan: releaser plan",),
+                )
+
+
+def _give_back(r: Rollout, world: World, taken: list[str], fence: int) -> None:
+    """Best effort: a lease that cannot be given back ends by itself."""
+    cancelled = Settling("cancelled", r.id, None)
+    for name in taken:
+        try:
+            world.sites[name].ledger.settle(cancelled, fence=fence, within=5.0)
+        except PortError:
+            continue
+
+
+def _raise_fence(r: Rollout, world: World) -> Facts:
+    """1 + the highest fence on whichever routers answer, at once, whoever holds a lease there."""
+    names = [name for name in r.routers() if name not in r.lost]
+    read = world.together([partial(_try, partial(world.sites[name].ledger.read, within=3.0)) for name in names])
+    states = {name: state for name, state in zip(names, read, strict=True) if isinstance(state, LedgerState)}
+    if not states:
+        raise UnreachableError("no router answers")
+    highest = max(state.fence for state in states.values())
+    ours = r.fence if r.reached and all(s.fence <= r.fence for s in states.values()) else 0
+    fence = ours or highest + 1
+    answers = world.together(
+        [
+            partial(_try, partial(world.sites[n].ledger.acquire, _claim(r, world, None), fence, force=True, within=3.0))
+            for n in states
+        ]
+    )
+    reached = tuple(n for n, answer in zip(states, answers, strict=True) if isinstance(answer, LedgerState))
+    if not reached:
+        raise UnreachableError("no router took the new fence")
+    return (e.Acquired(fence, reached, tuple(name for name in names if name not in reached)),)
+
+
+def _try(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except PortError as error:
+        return error
+
+
+def _place(command: Place, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    world.targets[command.target].place(r.plan.to, fence=r.fence, within=within(command, r.plan))
+    return (e.Placed(command.target, r.plan.to.id),)
+
+
+def _start(command: Start, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    world.targets[command.target].start(r.plan.to, command.slot, fence=r.fence, within=within(command, r.plan))
+    return (e.Started(command.target, command.release),)
+
+
+def _stop(command: Stop, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    """After a commit the old release stays warm; after a way back the candidate only drains."""
+    wait = r.plan.drain if r.turned or r.plan.kind == "rollback" else r.plan.keep_warm
+    world.targets[command.target].stop(
+        command.release, command.slot, fence=r.fence, drain=wait, within=within(command, r.plan)
+    )
+    return (e.Stopped(command.target, command.release),)
+
+
+def _check_health(command: CheckHealth, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    slot = r.plan.slot(command.release)
+    reading = world.probes[command.target].read(r.plan.to, slot, within=r.plan.health.timeout)
+    return (e.HealthRead(command.target, command.release, reading),)
+
+
+def _rehearse(command: Rehearse, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    seconds = world.sites[command.router].switch.rehearse(
+        _home(r),
+        r.plan.binding,
+        generation_of(r.fence, REHEARSAL_GENERATION),
+        fence=r.fence,
+        within=within(command, r.plan),
+    )
+    return (e.Rehearsed(command.router, seconds),)
+
+
+def _arm(command: Arm, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    timer = r.plan.budget.deadman
+    world.sites[command.router].switch.arm(
+        _home(r), r.plan.binding, generation_of(r.fence, GUARD_GENERATION), fence=r.fence, timer=timer, within=5.0
+    )
+    return (e.Armed(command.router, timer),)
+
+
+def _home(r: Rollout) -> Any:
+    if r.plan.before is None:
+        raise RefusedError("there is no split to go back to: this is the first release")
+    return r.plan.before
+
+
+def _shift(command: Shift, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    """Write and read back under one lock. A repeat reads first: what is there already is not written again."""
+    router, began, limit = world.sites[command.router].router, clock.now(), within(command, r.plan)
+    if attempt > 1:
+        state = router.read(r.plan.binding, within=limit / 2)
+        if (state.split, state.generation) == (command.split, command.generation):
+            return (_shifted(command, state.generation, clock.now() - began),)
+    state = router.shift(command.split, r.plan.binding, command.generation, fence=r.fence, within=limit)
+    if state.split != command.split:
+        raise UnknownError(f"{command.router} reads back {state.split}, not {command.split}")
+    return (_shifted(command, state.generation, clock.now() - began),)
+
+
+def _shifted(command: Shift, generation: int, seconds: float) -> Fact:
+    return e.Shifted(command.router, command.split, generation, seconds, urgent=command.urgent)
+
+
+def _count(command: Count, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    counts = world.sites[command.router].counters.count(r.plan.binding, within=within(command, r.plan))
+    return (e.Counted(command.router, tuple(sorted(counts.items()))),)
+
+
+def _look(command: Look, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    site, limit = world.sites[command.router], within(command, r.plan) / 2
+    state, ledger = site.router.read(r.plan.binding, within=limit), site.ledger.read(within=limit)
+    ended = ledger.settled[1] if ledger.settled and ledger.settled[0] == r.id else None
+    return (
+        e.RouterSeen(
+            command.router,
+            state.split,
+            state.generation,
+            ledger.armed_left is not None,
+            ended,
+            ledger.rollout,
+            ledger.fence,
+        ),
+    )
+
+
+def _settle(command: Settle, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    world.sites[command.router].ledger.settle(
+        settling(command, r, world), fence=r.fence, within=within(command, r.plan)
+    )
+    return (e.Settled(command.router, command.settlement),)
+
+
+def settling(command: Settle, r: Rollout, world: World) -> Settling:
+    """What the ledger is told at the end: who answers from now on, who is bad and why, whether the environment is frozen."""
+    plan, turned = r.plan, r.turned
+    promoted = command.settlement == "committed"
+    current = plan.to.id if promoted or plan.kind == "rollback" else plan.origin
+    why = turned.why if turned else "taken back by hand"
+    by = turned.by if turned else r.by
+    bad = None
+    if plan.kind == "rollback" and plan.mark_bad and plan.origin:
+        bad = (plan.origin, why)
+    elif turned and (turned.mark_bad or promoted):
+        bad = (plan.to.id, why)
+    seconds = turned.freeze if turned else plan.freeze
+    frozen = Frozen(by, f"rolled back: {why}", seconds) if seconds > 0 else None
+    return Settling(command.settlement, r.id, current, bad, frozen, world.journal_head())
+
+
+ACTIONS: dict[type, Callable[[Any, int, Rollout, World, Clock], Facts]] = {
+    Acquire: _acquire,
+    Place: _place,
+    Start: _start,
+    Stop: _stop,
+    CheckHealth: _check_health,
+    Rehearse: _rehearse,
+    Arm: _arm,
+    Shift: _shift,
+    Count: _count,
+    Look: _look,
+    Settle: _settle,
+}

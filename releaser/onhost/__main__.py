@@ -1,0 +1,62 @@
+"""Which verb is asked for, and what does it answer? One JSON request on stdin, one JSON answer on stdout."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import json
+import sys
+from typing import Any
+
+from releaser.onhost.answers import Refusal
+
+VERBS = {
+    # the ledger, the router and the dead-man's switch of a router site
+    "ledger.read": "ledger:read",
+    "ledger.acquire": "ledger:acquire",
+    "ledger.settle": "ledger:settle",
+    "ledger.edit": "ledger:edit",
+    "router.read": "router:read",
+    "router.write": "router:write",
+    "switch.arm": "switch:arm",
+    "switch.renew": "switch:renew",
+    "switch.rehearse": "switch:rehearse",
+    "switch.guard": "switch:guard",
+    "guard": "guard:guard",
+    # releases and slots of a target
+    "target.prepare": "place:prepare",
+    "target.place": "place:place",
+    "target.start": "slots:start",
+    "target.stop": "slots:stop",
+    "target.adopt": "slots:adopt",
+    "target.inspect": "slot:inspect",
+    "target.logs": "logs:logs",
+    "target.collect": "collect:collect",
+    "supervise": "supervise:supervise",
+}
+"""Verb -> "module:function" below releaser.onhost; each is `def name(request: dict) -> dict` and raises Refusal."""
+
+
+def answer(verb: str, request: dict[str, Any]) -> dict[str, Any]:
+    """{"ok": ...} or {"error": {"kind", "code", "message", "fix"}}; never raises for what a host can do wrong."""
+    if verb not in VERBS:
+        why = f"this agent has no verb {verb[:40]!r}; it is of another version of releaser"
+        return {"error": Refusal("usage", why, "verb").answer()}
+    module, _, name = VERBS[verb].partition(":")
+    try:
+        return {"ok": getattr(importlib.import_module("releaser.onhost." + module), name)(request)}
+    except Refusal as refusal:
+        return {"error": refusal.answer()}
+    except OSError as error:
+        code = errno.errorcode.get(error.errno or 0, "os").lower()
+        return {"error": Refusal("failed", f"the host could not do {verb}: {error}", code).answer()}
+
+
+def main() -> int:
+    request = json.load(sys.stdin)
+    json.dump(answer(sys.argv[1] if len(sys.argv) > 1 else "", request), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

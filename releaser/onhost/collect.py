@@ -1,0 +1,29 @@
+"""Which releases may go? Those that nobody named, that no slot holds and that nothing runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from releaser.onhost.home import SLOTS, discard, home, remove, ruled, switch_link
+from releaser.onhost.slot import look
+
+__all__ = ["collect"]
+
+
+def collect(request: dict[str, Any]) -> dict[str, Any]:
+    """Point `current` at the committed release, and remove what is not in `keep`. Safe to repeat.
+
+    {path, fence, current: release or none, keep: [releases]} -> {removed: [releases]}
+    """
+    place = home(request)
+    current = request.get("current")
+    with ruled(place, request):
+        if current and place.release(str(current)).is_dir():
+            switch_link(place.current, f"releases/{current}")
+        held = {look(place, slot).release for slot in SLOTS} | {place.bound(slot) for slot in SLOTS}
+        kept = held | {str(name) for name in request["keep"]} | {current}
+        removed = sorted(entry.name for entry in place.releases.iterdir() if entry.name not in kept)
+        for name in removed:
+            discard(place, place.releases / name)
+            remove(place.environments / f"{name}.json")
+    return {"removed": removed}

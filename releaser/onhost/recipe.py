@@ -1,0 +1,130 @@
+"""How is a recipe (a list of operations that a router dialect rendered as data) carried out on the host?
+
+{"do": "replace", "path": p, "text": t, "mode": 420}           written durably, renamed into place
+{"do": "socket", "path": p, "send": line, "expect": regex}     full match of the stripped reply; the reply returned
+{"do": "dump", "path": p, "socket": s, "send": line}           a socket's reply, written like replace
+{"do": "http", "url": u, "expect": regex, "within": 2.0}       polled until the body matches; the body returned
+{"do": "run", "argv": [...], "stdin": "", "within": 5.0}       exit status 0 or failed; stdout returned
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from releaser.onhost import files
+from releaser.onhost.answers import Refusal
+
+POLL = 0.02
+PATIENCE = 5.0
+"""Seconds for an operation that does not say how long it may take."""
+EXCERPT = 200
+
+
+def run(recipe: list[dict[str, Any]], until: float) -> list[str]:
+    """One reply text per operation. Raises Refusal at the first that fails; the monotonic time `until` ends them all."""
+    return [_OPERATIONS[operation["do"]](operation, _limit(operation, until)) for operation in recipe]
+
+
+def _limit(operation: dict[str, Any], until: float) -> float:
+    return min(until, time.monotonic() + float(operation.get("within", PATIENCE)))
+
+
+def _replace(operation: dict[str, Any], _until: float) -> str:
+    files.replace(Path(operation["path"]), operation["text"].encode(), operation.get("mode", 0o644))
+    return ""
+
+
+def _socket(operation: dict[str, Any], until: float) -> str:
+    reply = _ask(operation["path"], operation["send"], until)
+    expected = operation.get("expect")
+    if expected is not None and not re.fullmatch(expected, reply.strip(), re.DOTALL):
+        raise Refusal(
+            "failed", f"the router answered {_excerpt(reply)} to {operation['send']!r}, not {expected!r}", "reply"
+        )
+    return reply
+
+
+def _dump(operation: dict[str, Any], until: float) -> str:
+    reply = _ask(operation["socket"], operation["send"], until)
+    files.replace(Path(operation["path"]), reply.encode(), operation.get("mode", 0o644))
+    return reply
+
+
+def _http(operation: dict[str, Any], until: float) -> str:
+    """A router takes a moment to apply what it was told, so the answer is asked for until it is there."""
+    expected = re.compile(operation.get("expect", ""), re.DOTALL)
+    seen = "nothing"
+    while True:
+        try:
+            body = _get(operation["url"], until)
+            if expected.search(body):
+                return body
+            seen = _excerpt(body)
+        except (OSError, http.client.HTTPException) as error:
+            seen = str(error) or type(error).__name__
+        if time.monotonic() + POLL > until:
+            raise Refusal("failed", f"{operation['url']} never answered {expected.pattern!r}; last: {seen}", "reply")
+        time.sleep(POLL)
+
+
+def _run(operation: dict[str, Any], until: float) -> str:
+    argv = operation["argv"]
+    try:
+        done = subprocess.run(
+            argv,
+            input=operation.get("stdin", ""),
+            capture_output=True,
+            timeout=_left(until),
+            text=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Refusal("failed", f"{argv[0]} did not end in time and was killed", "time-out") from None
+    if done.returncode != 0:
+        raise Refusal("failed", f"{argv[0]} ended with status {done.returncode}: {_excerpt(done.stderr)}", "status")
+    return str(done.stdout)
+
+
+def _ask(path: str, line: str, until: float) -> str:
+    """One command to a router's socket; it answers and closes."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        try:
+            connection.settimeout(_left(until))
+            connection.connect(path)
+            connection.sendall(line.encode() + b"\n")
+            received: list[bytes] = []
+            while True:
+                connection.settimeout(_left(until))
+                chunk = connection.recv(65536)
+                if not chunk:
+                    return b"".join(received).decode(errors="replace")
+                received.append(chunk)
+        except OSError as error:
+            raise Refusal("failed", f"the router's socket {path} does not answer: {error}", "socket") from error
+
+
+def _get(url: str, until: float) -> str:
+    host, _, path = url.partition("://")[2].partition("/")
+    connection = http.client.HTTPConnection(host, timeout=_left(until))
+    try:
+        connection.request("GET", "/" + path)
+        return connection.getresponse().read().decode(errors="replace")
+    finally:
+        connection.close()
+
+
+def _left(until: float) -> float:
+    return max(0.01, until - time.monotonic())
+
+
+def _excerpt(text: str) -> str:
+    return repr(text.strip()[:EXCERPT])
+
+
+_OPERATIONS = {"replace": _replace, "socket": _socket, "dump": _dump, "http": _http, "run": _run}

@@ -1,0 +1,47 @@
+"""The verbs of a router: read what it applies, and write one split under a fence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from releaser.onhost import clock, files, recipe, rules, statedir
+from releaser.onhost.answers import Refusal, deadline
+from releaser.onhost.statedir import inside, load, save, site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read(request: dict[str, Any]) -> dict[str, Any]:
+    """{look} -> {replies}. Changes nothing."""
+    return {"replies": recipe.run(request["look"], deadline(request))}
+
+
+def write(request: dict[str, Any]) -> dict[str, Any]:
+    """{state, fence, split, generation, write, look} -> {replies} of the look. Safe to repeat.
+
+    Lock, compare the fence, write, read back, note it, unlock: no other process writes in between.
+    """
+    state, until = site(request), deadline(request)
+    with inside(state, until):
+        ledger = load(state)
+        fence, generation = request["fence"], request["generation"]
+        require_writer(state, ledger, fence)
+        if generation < ledger["generation"]:
+            raise Refusal(
+                "failed", f"generation {generation} is late: {ledger['generation']} was written here since", "late"
+            )
+        recipe.run(request["write"], until)
+        replies = recipe.run(request["look"], until)
+        save(state, rules.written(ledger, fence, request["split"], generation))
+        return {"replies": replies}
+
+
+def require_writer(state: Path, ledger: dict[str, Any], fence: int) -> None:
+    """By the ledger, and by the switch itself: a timer that is over has decided, even if its guard is late."""
+    now = clock.now(state)
+    rules.writer(ledger, fence, now)
+    for switch in statedir.switches(state):
+        body = files.read_json(switch.path)
+        if switch.fence == fence and body and not body["rehearsal"] and statedir.expired(body, now):
+            raise Refusal("fenced", "the router's own timer ran out and restores the split before", "fired")

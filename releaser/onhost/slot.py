@@ -1,0 +1,84 @@
+"""What does a slot hold, and does it run? Asked of the files and of the processes themselves; changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from releaser.onhost import clock, files, processes
+from releaser.onhost.home import SLOTS, Home, home
+from releaser.onhost.processes import Process
+
+__all__ = ["View", "inspect", "look", "running_release"]
+
+
+class View(NamedTuple):
+    """One slot now: running, waiting (between two starts), stopping, stopped or empty; who of it is alive."""
+
+    slot: str
+    release: str | None
+    state: str
+    child: Process | None
+    supervisor: Process | None
+    status: dict[str, Any]
+
+    @property
+    def busy(self) -> bool:
+        return self.child is not None or self.supervisor is not None
+
+
+def inspect(request: dict[str, Any]) -> dict[str, Any]:
+    """{path} -> {slots: {slot: {release, state, running, pid, port, restarts, last_exit, note, adopted, supervised}}}"""
+    place = home(request)
+    return {"slots": {slot: _told(look(place, slot)) for slot in SLOTS}}
+
+
+def look(place: Home, slot: str) -> View:
+    status = files.read_json(place.status(slot)) or {}
+    same_boot = status.get("boot") == clock.boot(place.own)
+    child = _living(status.get("child")) if same_boot else None
+    supervisor = _living(status.get("supervisor")) if same_boot else None
+    release = status.get("release") or place.bound(slot)
+    told_to_stop = status.get("state") == "stopping" or bool((files.read_json(place.want(slot)) or {}).get("stop"))
+    return View(slot, release, _state(release, child, supervisor, told_to_stop), child, supervisor, status)
+
+
+def running_release(place: Home, release: str) -> str | None:
+    """The slot that runs this release, or is about to run it again."""
+    for slot in SLOTS:
+        view = look(place, slot)
+        if view.release == release and view.busy:
+            return slot
+    return None
+
+
+def _living(recorded: Any) -> Process | None:
+    if not recorded:
+        return None
+    process = Process(*recorded)
+    return process if processes.alive(process) else None
+
+
+def _state(release: str | None, child: Process | None, supervisor: Process | None, told_to_stop: bool) -> str:
+    if told_to_stop and (child or supervisor):
+        return "stopping"
+    if child is not None:
+        return "running"
+    if supervisor is not None:
+        return "waiting"
+    return "stopped" if release else "empty"
+
+
+def _told(view: View) -> dict[str, Any]:
+    status = view.status
+    return {
+        "release": view.release,
+        "state": view.state,
+        "running": view.state == "running",
+        "pid": view.child.pid if view.child else None,
+        "port": status.get("port"),
+        "restarts": status.get("restarts", 0),
+        "last_exit": status.get("last_exit"),
+        "note": status.get("note", ""),
+        "adopted": bool(status.get("adopted")),
+        "supervised": view.supervisor is not None,
+    }

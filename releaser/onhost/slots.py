@@ -1,0 +1,196 @@
+"""How is a slot bound, started, stopped and taken in? Under the target's fence, read back, and safe to repeat."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from releaser.onhost import clock, detach, files, processes
+from releaser.onhost.answers import Refusal, deadline
+from releaser.onhost.command import render
+from releaser.onhost.home import Home, home, remove, ruled, switch_link
+from releaser.onhost.marker import problem
+from releaser.onhost.slot import View, look
+
+__all__ = ["adopt", "start", "stop"]
+
+POLL = 0.02
+
+
+def start(request: dict[str, Any]) -> dict[str, Any]:
+    """Bind the slot to a placed release and start it; a retirement that waits is called off.
+
+    {path, fence, slot, release, port, host, drain} -> {started: whether anything had to be done, pid}
+    """
+    place, slot = home(request), str(request["slot"])
+    until = deadline(request)
+    while True:
+        with ruled(place, request):
+            view = look(place, slot)
+            if view.state != "stopping":
+                return _started(place, view, request, until)
+            if view.supervisor is None:  # killed while it stopped the slot
+                _handed_over(place, view, until)
+        if time.monotonic() > until:
+            raise Refusal("failed", f"slot {slot} is still stopping {view.release}; try again", "stopping")
+        time.sleep(POLL)
+
+
+def _started(place: Home, view: View, request: dict[str, Any], until: float) -> dict[str, Any]:
+    release = str(request["release"])
+    if view.busy and view.release != release:
+        raise Refusal(
+            "failed", f"slot {view.slot} runs {view.release}; stop that first, then start {release}", "slot-taken"
+        )
+    want = {name: request[name] for name in ("release", "port", "host", "drain")}
+    if view.status.get("adopted") and view.child:
+        want = {**want, "adopted": True, "port": view.status["port"]}
+    elif not view.busy:
+        _expect_ready(place, view, request)
+        switch_link(place.slot(view.slot), f"../releases/{release}")
+    files.write_json(place.want(view.slot), {**_memory(view), **want})
+    idle = not view.busy
+    if view.supervisor is None and not want.get("adopted"):
+        view = _handed_over(place, view, until)
+    return {"started": idle, "pid": view.child.pid if view.child else None}
+
+
+def _expect_ready(place: Home, view: View, request: dict[str, Any]) -> None:
+    """Everything that can be wrong before a start, by name, while nothing has changed."""
+    release, port = str(request["release"]), int(request["port"])
+    wrong = problem(place, release, request.get("artifact"))
+    if wrong is not None:
+        raise Refusal(
+            "failed",
+            f"{release} is not started: {wrong}",
+            "release-changed",
+            (f"place {release} again, then start it",),
+        )
+    kept = files.read_json(place.environment(release))
+    if kept is None:
+        raise Refusal(
+            "failed", f"{release} is not started: how to start it is not kept here; place it again", "no-environment"
+        )
+    try:
+        render(str(kept["run"]), dict.fromkeys(("port", "slot", "release", "version", "host"), "x"))
+    except ValueError as error:
+        raise Refusal("usage", f"{release} cannot be started: {error}", "run") from None
+    _expect_free(place, view, port)
+
+
+def _expect_free(place: Home, view: View, port: int) -> None:
+    pids, taken = processes.listeners(port)
+    if not taken:
+        return
+    who = ", ".join(f"pid {pid} ({processes.command(pid)})" for pid in sorted(pids)) or "a process of another user"
+    raise Refusal(
+        "refused",
+        f"port {port} of slot {view.slot} is taken by {who}, which releaser did not start",
+        "port-taken",
+        ("stop that process", f"or give {place.path.name} other ports", "or take it in: releaser adopt"),
+    )
+
+
+def _memory(view: View) -> dict[str, Any]:
+    """What a new supervisor of the same release goes on counting."""
+    kept = {"rotations": view.status.get("rotations", 0)}
+    if view.busy:
+        kept.update({name: view.status.get(name) for name in ("restarts", "last_exit")})
+    return kept
+
+
+def _handed_over(place: Home, view: View, until: float) -> View:
+    """Start a supervisor, for a process that lives already or for one to come, and wait until it has something to say."""
+    slot, want = view.slot, files.read_json(place.want(view.slot)) or {}
+    files.write_json(place.want(slot), {**want, "take_in": view.child})
+    pid = detach.start("supervise", {"path": str(place.path), "slot": slot}, place.run / f"{slot}.log")
+    while True:
+        view = look(place, slot)
+        mine = (view.status.get("supervisor") or [0])[0] == pid
+        if mine and view.status["state"] == "failed":
+            raise Refusal(
+                "failed",
+                f"{view.release} cannot be started in slot {slot}: {view.status['note']}",
+                "start",
+                ("look at `run` and at what the artifact holds",),
+            )
+        if mine and view.status["state"] != "waiting":
+            return view
+        if time.monotonic() > until:
+            raise Refusal(
+                "failed", f"the supervisor of slot {slot} does not come up: see {place.run / slot}.log", "supervisor"
+            )
+        time.sleep(POLL)
+
+
+def stop(request: dict[str, Any]) -> dict[str, Any]:
+    """Stop the slot if it still holds `release`: at once, or `after` seconds, which a start calls off.
+
+    {path, fence, slot, release, drain, after: seconds or none} -> {state: stopped|stopping|retiring|other}
+    """
+    place, slot, release = home(request), str(request["slot"]), str(request["release"])
+    until = deadline(request)
+    after, drain = request.get("after"), float(request["drain"])
+    with ruled(place, request):
+        view = look(place, slot)
+        if view.release != release:
+            return {"state": "other", "release": view.release}
+        if not view.busy:
+            return {"state": "stopped"}
+        want = files.read_json(place.want(slot)) or {}
+        want.update({"release": release, "port": view.status.get("port"), "adopted": bool(view.status.get("adopted"))})
+        if after is None:
+            want.update({"stop": {"drain": drain}, "retire": None})
+        else:
+            want["retire"] = {"at": clock.seconds() + float(after), "drain": drain}
+        files.write_json(place.want(slot), {**want, **_memory(view)})
+        if view.supervisor is None:
+            _handed_over(place, view, until)
+    if after is not None:
+        return {"state": "retiring"}
+    while look(place, slot).busy:
+        if time.monotonic() > until:
+            return {"state": "stopping"}
+        time.sleep(POLL)
+    return {"state": "stopped"}
+
+
+def adopt(request: dict[str, Any]) -> dict[str, Any]:
+    """Record the process that serves on `port` as what the slot runs; it is not touched. Safe to repeat.
+
+    {path, fence, slot, release, port} -> {pid, command}
+    """
+    place, slot = home(request, create=True), str(request["slot"])
+    release, port = str(request["release"]), int(request["port"])
+    place.release(release)
+    with ruled(place, request):
+        view = look(place, slot)
+        process = _listener(port)
+        if view.busy and (view.release != release or view.child != process):
+            raise Refusal(
+                "refused", f"slot {slot} runs {view.release} already; nothing is to be adopted there", "slot-taken"
+            )
+        if not view.busy:
+            remove(place.want(slot))
+            status = {"format": 1, "release": release, "port": port, "adopted": True, "boot": clock.boot(place.own)}
+            status.update({"child": process, "supervisor": None, "state": "running", "note": "", "restarts": 0})
+            files.write_json(place.status(slot), status)
+    return {"pid": process.pid, "command": processes.command(process.pid)}
+
+
+def _listener(port: int) -> processes.Process:
+    """The one process that serves on a port: of several that share the socket, the one that started the others."""
+    pids, taken = processes.listeners(port)
+    first = [pid for pid in pids if processes.parent(pid) not in pids]
+    process = processes.find(first[0]) if len(first) == 1 else None
+    if process is None:
+        why = "nothing listens there"
+        if taken:
+            why = "it belongs to another user" if not pids else "several processes listen there"
+        raise Refusal(
+            "refused",
+            f"port {port} cannot be adopted: {why}",
+            "adopt",
+            ("name the port that the application serves on",),
+        )
+    return process

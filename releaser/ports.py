@@ -1,0 +1,347 @@
+"""What the engine needs of the world: small protocols that real servers and their fakes both satisfy.
+
+Every call takes `within`, the seconds that it may take, and raises only errors below `PortError`: FailedError (said no),
+UnreachableError (nothing was sent), UnknownError (sent, no answer: read back before a repeat), FencedError (a newer holder rules).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from releaser.core.commands import Settlement
+from releaser.core.events import Entry
+from releaser.core.values import Binding, Counts, Moment, Reading, Release, Slot, Split
+
+__all__ = [
+    "Claim",
+    "Clock",
+    "Counters",
+    "Executor",
+    "Frozen",
+    "Holder",
+    "Journal",
+    "Ledger",
+    "LedgerState",
+    "Mailbox",
+    "Notifier",
+    "Probe",
+    "Renewal",
+    "Request",
+    "Router",
+    "RouterState",
+    "SecretStore",
+    "Settling",
+    "Site",
+    "SlotState",
+    "Switch",
+    "Target",
+    "World",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotState:
+    """What one slot of a target holds and whether it runs; `version` as the process itself reports it, if asked."""
+
+    slot: Slot
+    release: str | None
+    running: bool
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Host -> "running", "stopped", "unreachable" or the problem, in words."""
+
+
+class Target(Protocol):
+    """Where versions run: the same order goes to every host of it."""
+
+    def inspect(self, *, within: float) -> tuple[SlotState, ...]:
+        """Both slots as they are. Changes nothing."""
+        ...
+
+    def place(self, release: Release, *, fence: int, within: float) -> None:
+        """Put the release beside the running one and check its digest there. Safe to repeat: a placed release stays."""
+        ...
+
+    def start(self, release: Release, slot: Slot, *, fence: int, within: float) -> None:
+        """Bind the slot and start it. Safe to repeat: what already runs is not restarted."""
+        ...
+
+    def stop(self, release: str, slot: Slot, *, fence: int, drain: float, within: float) -> None:
+        """Stop the slot if it still holds `release`; others are left alone. Safe to repeat."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RouterState:
+    """A router's own answer: which split it applies and the generation of the write that set it."""
+
+    split: Split | None
+    generation: int
+
+
+class Router(Protocol):
+    """Which release answers. No method changes a router without a fence."""
+
+    def read(self, binding: Binding, *, within: float) -> RouterState:
+        """Read the running configuration. Changes nothing."""
+        ...
+
+    def shift(self, split: Split, binding: Binding, generation: int, *, fence: int, within: float) -> RouterState:
+        """Lock, compare the fence, write, read back, unlock. Safe to repeat. Raises FencedError for an old fence."""
+        ...
+
+
+class Counters(Protocol):
+    """How many requests each release answered on one router."""
+
+    def count(self, binding: Binding, *, within: float) -> Mapping[str, Counts]:
+        """Cumulative since the slot was bound, by release. Changes nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something a person asked for from another machine, as it lies in a ledger's inbox."""
+
+    id: str
+    verb: str
+    by: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What the router said to a renewal: seconds until its timer fires, and the requests that wait there."""
+
+    left: float
+    inbox: tuple[Request, ...] = ()
+
+
+class Switch(Protocol):
+    """The dead-man's switch of one router, held by the guard beside it."""
+
+    def rehearse(self, split: Split, binding: Binding, generation: int, *, fence: int, within: float) -> float:
+        """Arm for 1 s, let the guard restore `split` under `generation`, read it back.
+
+        Returns the seconds from the timer's end to the read-back. Safe to repeat. Raises FailedError where the guard did not.
+        """
+        ...
+
+    def arm(self, split: Split, binding: Binding, generation: int, *, fence: int, timer: float, within: float) -> None:
+        """From now on the guard restores `split` unless renewed within `timer` seconds. Safe to repeat."""
+        ...
+
+    def renew(self, *, fence: int, within: float) -> Renewal:
+        """Start the timer (and the lease) again. Safe to repeat. Raises FencedError once it has fired or was taken over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who may go forward here, by the router's own clock. `left` <= 0: the lease is over."""
+
+    name: str
+    rollout: str
+    release: str
+    fence: int
+    left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """No release goes forward here (except playbooks in `allow`); rollbacks do."""
+
+    by: str
+    reason: str
+    left: float | None
+    """Seconds; None: until somebody lifts it."""
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """What a router's host remembers: enough to go back without any journal."""
+
+    router: str
+    environment: str = ""
+    fence: int = 0
+    rollout: str = ""
+    """The rollout that last took this ledger, also after its end."""
+    holder: Holder | None = None
+    current: str | None = None
+    good: tuple[str, ...] = ()
+    """Committed good releases, newest first."""
+    bad: Mapping[str, str] = field(default_factory=dict)
+    """Release -> why it was taken back."""
+    releases: Mapping[str, Release] = field(default_factory=dict)
+    """Everything known of the releases named here."""
+    slots: Mapping[Slot, str] = field(default_factory=dict)
+    generation: int = 0
+    split: Split | None = None
+    """As last written here; the router's own answer is RouterState."""
+    before: Split | None = None
+    """While a rollout is open: the split before its first shift."""
+    candidate: str | None = None
+    """While a rollout is open: what it brings."""
+    armed_left: float | None = None
+    """Seconds until the guard fires; None: not armed."""
+    guard: Literal["alive", "dead", "none"] = "none"
+    settled: tuple[str, Settlement] | None = None
+    """The last rollout that ended here, and how."""
+    frozen: Frozen | None = None
+    journal: tuple[str, int, str] | None = None
+    """(id, length, head) of the journal that last went forward here."""
+    inbox: tuple[Request, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a rollout says of itself when it takes a ledger."""
+
+    holder: str
+    rollout: str
+    release: Release
+    before: Split | None
+    binding: Binding
+    lease: float
+    """Seconds."""
+    playbook: str = ""
+    journal: tuple[str, int, str] | None = None
+    unfreeze: bool = False
+    expected_fence: int | None = None
+    """The fence at plan time; another one is drift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """How a rollout ends on one router."""
+
+    settlement: Settlement
+    rollout: str
+    current: str | None
+    """What answers from now on."""
+    bad: tuple[str, str] | None = None
+    """(release, why) to be marked bad."""
+    freeze: Frozen | None = None
+    journal: tuple[str, int, str] | None = None
+
+
+class Ledger(Protocol):
+    """The small file beside each router that decides who may write."""
+
+    def read(self, *, within: float) -> LedgerState:
+        """Changes nothing."""
+        ...
+
+    def acquire(self, claim: Claim, fence: int, *, force: bool, within: float) -> LedgerState:
+        """Take the lease under `fence`, which must be above the ledger's. Safe to repeat with the same rollout and fence.
+
+        Raises HeldError while another lease is alive, RefusedError("frozen") or ("drift"); with `force` only FencedError.
+        """
+        ...
+
+    def settle(self, settling: Settling, *, fence: int, within: float) -> LedgerState:
+        """Disarm, write the ending, give the lease back, in one locked script. Safe to repeat."""
+        ...
+
+    def edit(self, change: Mapping[str, Any], *, within: float) -> LedgerState:
+        """{"post": request}, {"taken": [ids]}, {"freeze": ...}, {"unfreeze": ...}, {"adopt": ...}: needs no lease; safe to repeat."""
+        ...
+
+
+class Probe(Protocol):
+    """One question about one release, asked of every host of a target."""
+
+    def read(self, release: Release, slot: Slot, *, within: float) -> Reading:
+        """The worst host's answer. Changes nothing; never raises: no answer is a reading without a verdict."""
+        ...
+
+
+class SecretStore(Protocol):
+    """Where a scheme's references are looked up."""
+
+    def resolve(self, reference: str, *, within: float) -> tuple[str, str]:
+        """(value, version) of "scheme:path#key[@version]". The value goes to a host's 0600 file and nowhere else."""
+        ...
+
+
+class Journal(Protocol):
+    """What we know: append-only, in order, with a hash chain."""
+
+    def append(self, entries: Sequence[Entry], *, patience: float | None = None) -> None:
+        """Durable when it returns. Safe to repeat: an entry is known by (rollout, seq).
+
+        Raises JournalUnavailableError after `patience` seconds (None: as long as it takes).
+        """
+        ...
+
+    def read(self, rollout: str) -> Sequence[Entry]:
+        """One rollout's entries in order."""
+        ...
+
+    def head(self) -> tuple[str, int, str]:
+        """(id, length, head digest) of the chain."""
+        ...
+
+
+class Notifier(Protocol):
+    """Somebody who wants to know. Never waited for."""
+
+    def tell(self, entry: Entry) -> None: ...
+
+
+class Clock(Protocol):
+    """The boot-time clock and this boot's id; the wall clock rides along for people."""
+
+    def now(self) -> float:
+        """Seconds, never going back within one boot."""
+        ...
+
+    def moment(self) -> Moment: ...
+
+
+class Executor(Protocol):
+    """Where blocking work goes."""
+
+    def submit(self, work: Callable[[], None], *, urgent: bool) -> None:
+        """Run `work` soon, elsewhere. Urgent work (the way back) never waits behind other work."""
+        ...
+
+    def every(self, seconds: float, work: Callable[[], None]) -> Callable[[], None]:
+        """Run `work` again and again in a thread of its own; the answer stops it."""
+        ...
+
+
+class Mailbox(Protocol):
+    """Where everything that the loop must hear of arrives. `put` is safe in a signal handler (queue.SimpleQueue)."""
+
+    def put(self, message: Any) -> None: ...
+
+    def get(self, *, timeout: float) -> Any:
+        """The next message; raises queue.Empty after `timeout` seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One router host: what decides the traffic there, what counts it, what goes back by itself, what remembers."""
+
+    router: Router
+    counters: Counters
+    switch: Switch
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Every port that one rollout needs, by the names that its plan uses."""
+
+    targets: Mapping[str, Target]
+    probes: Mapping[str, Probe]
+    """By target."""
+    sites: Mapping[str, Site]
+    """By router."""
+    holder: str
+    """Who we are, for people: "ada@laptop" or "ci:shop#8812"."""
+    together: Callable[[Sequence[Callable[[], Any]]], list[Any]]
+    """Run these at the same time (threads) or one after the other (simulator); the answers in order."""
+    journal_head: Callable[[], tuple[str, int, str] | None] = lambda: None

@@ -1,0 +1,96 @@
+"""How do verbs run on this machine? As on any other host: the packed agent, in a process of its own."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from subprocess import PIPE, Popen, TimeoutExpired
+from tempfile import NamedTemporaryFile
+from time import monotonic
+from typing import Any
+
+from releaser.errors import UnknownError, UnreachableError
+from releaser.shell.base import decode, request_bytes
+from releaser.shell.scripts import agent_argv, agent_bytes, agent_name
+
+__all__ = ["LocalShell"]
+
+CHUNK = 1 << 20
+
+
+class LocalShell:
+    """The machine that we are on, as a host; the agent lies under root/agent/. May be used from several threads."""
+
+    def __init__(self, root: Path, name: str = "localhost") -> None:
+        self.name = name
+        self.root = root
+        self._placing = threading.Lock()
+        self._agent: Path | None = None
+
+    def call(self, verb: str, request: Mapping[str, Any], *, within: float) -> dict[str, Any]:
+        try:
+            argv = agent_argv(sys.executable, str(self._placed()), verb)
+            process = Popen(argv, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd="/", start_new_session=True)
+        except OSError as error:
+            raise UnreachableError(
+                f"the agent cannot be started on this machine: {error}; {self.root} must be writable and not full",
+                code="agent-start",
+            ) from error
+        with process:
+            try:
+                stdout, stderr = process.communicate(request_bytes(request, within), timeout=within)
+            except TimeoutExpired as error:
+                raise UnknownError(
+                    f"{verb} on {self.name} gave no answer within {within:g} s and was ended, so what it did is not known; "
+                    "read back before trying again",
+                    code="time-out",
+                ) from error
+            finally:
+                _end(process)
+        return decode(verb, self.name, status=process.returncode, stdout=stdout, stderr=stderr)
+
+    def put(self, local: Path, remote: str, *, within: float) -> None:
+        until = monotonic() + within
+        try:
+            with local.open("rb") as source:
+                _write(source, Path(remote), until)
+        except OSError as error:
+            raise UnreachableError(f"{local} was not copied to {remote}: {error}", code="copy") from error
+
+    def _placed(self) -> Path:
+        with self._placing:
+            if self._agent is None or not self._agent.exists():
+                self._agent = _place(self.root / "agent" / agent_name())
+            return self._agent
+
+
+def _place(agent: Path) -> Path:
+    if not agent.exists() or agent.read_bytes() != agent_bytes():
+        agent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write(BytesIO(agent_bytes()), agent, monotonic() + 30)
+    return agent
+
+
+def _write(source: Any, path: Path, until: float) -> None:
+    """Raises TimeoutError (an OSError) with nothing left at `path`."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as copy:
+        try:
+            for chunk in iter(lambda: source.read(CHUNK), b""):
+                if monotonic() > until:
+                    raise TimeoutError("it took too long")
+                copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
+            Path(copy.name).replace(path)
+        except OSError:
+            Path(copy.name).unlink()
+            raise
+
+
+def _end(process: "Popen[bytes]") -> None:
+    """Kill the whole group where the verb is still running; what it left behind on purpose has a session of its own."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)

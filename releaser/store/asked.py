@@ -1,0 +1,98 @@
+"""How do two processes on one machine ask each other for something? By rows in the journal's file, outside its chain.
+
+What is asked for becomes history only when the process that runs the rollout journals it as `Asked`.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from releaser.core.codec import decode_event, encode_event
+from releaser.core.events import Asked
+from releaser.core.values import Moment
+from releaser.store.schema import transaction
+
+__all__ = ["Waiting", "answer", "answer_of", "ask", "forget", "take", "waiting", "withdraw"]
+
+TOO_OLD = "the releaser that runs this release does not know this request; update it, or use its own version to ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request as it lies there. `rollout` None: meant for whatever runs in the environment."""
+
+    id: int
+    environment: str
+    rollout: str | None
+    moment: Moment
+    asked: Asked
+
+
+def ask(
+    connection: sqlite3.Connection, environment: str, rollout: str | None, moment: Moment, asked: Asked
+) -> int:
+    values = (environment, rollout, moment.at, moment.boot, moment.wall, encode_event(asked))
+    with transaction(connection):
+        row = connection.execute(
+            "INSERT INTO request (environment, rollout, at, boot, wall, asked) VALUES (?, ?, ?, ?, ?, ?)", values
+        )
+    return row.lastrowid or 0
+
+
+def waiting(connection: sqlite3.Connection, environment: str) -> Sequence[Waiting]:
+    """What nobody has taken yet, oldest first. Takes no write lock."""
+    return [request for request in _rows(connection, environment) if isinstance(request, Waiting)]
+
+
+def take(connection: sqlite3.Connection, environment: str) -> Sequence[Waiting]:
+    """As `waiting`, and from now on they are this caller's alone. A later version's requests are answered with a no."""
+    taken = []
+    with transaction(connection):
+        for request in _rows(connection, environment):
+            if isinstance(request, Waiting):
+                connection.execute("UPDATE request SET taken = 1 WHERE id = ?", (request.id,))
+                taken.append(request)
+            else:
+                connection.execute("UPDATE request SET taken = 1, answer = ? WHERE id = ?", (TOO_OLD, request))
+    return taken
+
+
+def answer(connection: sqlite3.Connection, number: int, text: str) -> None:
+    with transaction(connection):
+        connection.execute("UPDATE request SET answer = ?, taken = 1 WHERE id = ?", (text, number))
+
+
+def answer_of(connection: sqlite3.Connection, number: int) -> str | None:
+    row = connection.execute("SELECT answer FROM request WHERE id = ?", (number,)).fetchone()
+    return row[0] if row else None
+
+
+def withdraw(connection: sqlite3.Connection, number: int) -> bool:
+    """Take it back, if nobody has taken it yet: a request that nobody heard must not wait for the next release."""
+    with transaction(connection):
+        return connection.execute("DELETE FROM request WHERE id = ? AND taken = 0", (number,)).rowcount == 1
+
+
+def forget(connection: sqlite3.Connection, before: float) -> None:
+    """Remove what was asked before this wall-clock time. The caller holds the transaction."""
+    connection.execute("DELETE FROM request WHERE wall < ?", (before,))
+
+
+def _rows(connection: sqlite3.Connection, environment: str) -> Sequence[Waiting | int]:
+    """Untaken requests; of one that this version does not understand only the number."""
+    rows = connection.execute(
+        "SELECT id, rollout, at, boot, wall, asked FROM request WHERE environment = ? AND taken = 0 ORDER BY id",
+        (environment,),
+    ).fetchall()
+    return [
+        Waiting(number, environment, rollout, Moment(at, boot, wall), asked) if (asked := _asked(text)) else number
+        for number, rollout, at, boot, wall, text in rows
+    ]
+
+
+def _asked(text: str) -> Asked | None:
+    try:
+        event = decode_event(text)
+    except ValueError:
+        return None
+    return event if isinstance(event, Asked) else None

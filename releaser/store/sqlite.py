@@ -1,0 +1,146 @@
+"""The journal in one SQLite file of this machine: what every process here knows, durable, in order, vouched for by a chain."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from releaser.core.events import Asked, Entry
+from releaser.core.values import Moment
+from releaser.store import asked, retention, rows, verify
+from releaser.store.asked import Waiting
+from releaser.store.faults import corrupt, faults
+from releaser.store.retention import Pruned
+from releaser.store.schema import connect, ensure
+from releaser.store.summaries import Summary
+from releaser.store.writer import Writer
+
+__all__ = ["SqliteJournal"]
+
+PATIENCE = 5.0
+"""Seconds for what is not an event: a request of a person, an answer."""
+
+
+class SqliteJournal:
+    """Implements `ports.Journal`; any thread may call, any number of processes may share the file.
+
+    Every method raises JournalUnavailableError where the file cannot be used now and JournalCorruptError where it was damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        ensure(path)
+        self._inode = path.stat().st_ino
+        self._writer = Writer(path)
+        self._idle: list[sqlite3.Connection] = []
+        self._watching: sqlite3.Connection | None = None
+        self._version = 0
+        with self._reading() as connection:
+            (self.id,) = connection.execute("SELECT id FROM journal").fetchone()
+
+    def append(self, entries: Sequence[Entry], *, patience: float | None = None) -> None:
+        """Durable when it returns. Safe to repeat. Raises JournalUnavailableError after `patience` seconds."""
+        self._write(lambda connection: rows.append(connection, self.path, entries), patience)
+
+    def read(self, rollout: str) -> Sequence[Entry]:
+        """One rollout's entries in order, each checked against the chain; none for an unknown rollout."""
+        return self.tail(rollout, -1)
+
+    def tail(self, rollout: str, after_seq: int) -> Sequence[Entry]:
+        """As `read`, from the entry after number `after_seq` on."""
+        with self._reading() as connection:
+            return rows.entries_after(connection, self.path, rollout, after_seq)
+
+    def head(self) -> tuple[str, int, str]:
+        with self._reading() as connection:
+            position, digest = rows.tail(connection)
+        return self.id, position, digest.hex()
+
+    def rollouts(self, environment: str | None = None, limit: int = 100) -> Sequence[Summary]:
+        """The latest first."""
+        with self._reading() as connection:
+            if environment is None:
+                return rows.summaries(connection, "ORDER BY opened DESC LIMIT ?", (limit,))
+            return rows.summaries(
+                connection, "WHERE environment = ? ORDER BY opened DESC LIMIT ?", (environment, limit)
+            )
+
+    def rollout(self, rollout: str) -> Summary | None:
+        with self._reading() as connection:
+            return next(iter(rows.summaries(connection, "WHERE rollout = ?", (rollout,))), None)
+
+    def open_rollouts(self, environment: str | None = None) -> Sequence[Summary]:
+        """Those that have not finished, the earliest first."""
+        with self._reading() as connection:
+            if environment is None:
+                return rows.summaries(connection, "WHERE outcome IS NULL ORDER BY opened", ())
+            return rows.summaries(
+                connection, "WHERE environment = ? AND outcome IS NULL ORDER BY opened", (environment,)
+            )
+
+    def verify(self) -> Sequence[str]:
+        """The whole chain in short pages: a sentence for each problem (the first twenty), none where all is well."""
+        with self._reading() as connection:
+            return verify.problems(connection)
+
+    def check_against(self, journal_id: str, length: int, head: str) -> bool:
+        """Whether a ledger's (id, length, head) speaks of this journal. Raises JournalCorruptError where ours has less or else."""
+        if journal_id != self.id:
+            return False
+        with self._reading() as connection:
+            verify.check_against(connection, self.path, length, head)
+        return True
+
+    def prune(self, *, before: float, keep_rows: int = 0, limit: int | None = None) -> Pruned:
+        """Remove rollouts that finished before this wall-clock time, but leave the last `keep_rows` rows."""
+        return retention.prune(self._write, before=before, keep_rows=keep_rows, limit=limit)
+
+    def ask(self, environment: str, request: Asked, moment: Moment, *, rollout: str | None = None) -> int:
+        """Leave a request for the process that runs the rollout; `answer_of` the returned number tells what came of it."""
+        return self._write(lambda connection: asked.ask(connection, environment, rollout, moment, request), PATIENCE)
+
+    def take(self, environment: str) -> Sequence[Waiting]:
+        """The requests that wait here; each goes to one caller only. Costs no lock where there are none."""
+        with self._reading() as connection:
+            if not asked.any_waiting(connection, environment):
+                return ()
+        return self._write(lambda connection: asked.take(connection, environment), PATIENCE)
+
+    def answer(self, number: int, text: str) -> None:
+        self._write(lambda connection: asked.answer(connection, number, text), PATIENCE)
+
+    def answer_of(self, number: int) -> str | None:
+        """None: no answer yet."""
+        with self._reading() as connection:
+            return asked.answer_of(connection, number)
+
+    def withdraw(self, number: int) -> bool:
+        """Take a request back; False where somebody has taken it already and an answer will come."""
+        return self._write(lambda connection: asked.withdraw(connection, number), PATIENCE)
+
+    def changed(self) -> int:
+        """A number that differs once anybody has written: for one watcher that asks again every 50 ms. Reads no table."""
+        try:
+            with faults(self.path):
+                self._check_file()
+                self._watching = self._watching or connect(self.path, wait=0.0, read_only=True)
+                (self._version,) = self._watching.execute("PRAGMA data_version").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+        return self._version
+
+    def close(self) -> None:
+        self._writer.close()
+        while self._idle:
+            self._idle.pop().close()
+        if self._watching:
+            self._watching.close()
+            self._watching = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

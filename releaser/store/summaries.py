@@ -1,0 +1,84 @@
+"""What is one rollout, told in one row? A fold of its entries that the journal keeps beside them, for history and status."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from releaser.core.codec import kind_of
+from releaser.core.events import Entry, Finished, Opened
+
+__all__ = ["COLUMNS", "Summary", "summarise", "summary_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """`opened` and `finished` are wall-clock seconds, for people; `outcome` is None while the rollout is open."""
+
+    rollout: str
+    environment: str
+    kind: str
+    """"promote" or "rollback"."""
+    release: str
+    version: str
+    origin: str | None
+    """The release that answered before; None: there was none."""
+    playbook: str
+    by: str
+    reason: str
+    opened: float
+    outcome: str | None
+    """A word of `Outcome`, or one of a later version."""
+    why: str
+    finished: float | None
+    seconds_to_stable: float | None
+    """From the decision to go back to the last router's read-back."""
+    last_seq: int
+    last_kind: str
+
+
+COLUMNS = tuple(field.name for field in fields(Summary))
+
+
+def summarise(summary: Summary | None, entry: Entry) -> Summary:
+    """The summary after one more entry. Raises ValueError for a rollout that does not begin with Opened, numbered 0."""
+    event = entry.event
+    if summary is None:
+        if not isinstance(event, Opened) or entry.seq != 0:
+            raise ValueError(f"the first entry of rollout {entry.rollout} is {kind_of(event)} number {entry.seq}, not Opened")
+        return _opened(entry, event)
+    changed = replace(summary, last_seq=entry.seq, last_kind=kind_of(event))
+    if isinstance(event, Finished):
+        return replace(
+            changed,
+            outcome=str(event.outcome),
+            why=event.why,
+            finished=entry.moment.wall,
+            seconds_to_stable=event.seconds_to_stable,
+        )
+    return changed
+
+
+def summary_of(row: tuple[Any, ...]) -> Summary:
+    """A row of COLUMNS as the store has it."""
+    return Summary(*row)
+
+
+def _opened(entry: Entry, event: Opened) -> Summary:
+    plan = event.plan
+    return Summary(
+        rollout=entry.rollout,
+        environment=plan.environment,
+        kind=plan.kind,
+        release=plan.to.id,
+        version=plan.to.version,
+        origin=plan.origin,
+        playbook=plan.playbook,
+        by=event.by,
+        reason=event.reason,
+        opened=entry.moment.wall,
+        outcome=None,
+        why="",
+        finished=None,
+        seconds_to_stable=None,
+        last_seq=entry.seq,
+        last_kind=kind_of(event),
+    )

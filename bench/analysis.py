@@ -123,7 +123,7 @@ def release(
 
 def many(n: int, seed: int, plan: Plan, rate: float, p_s: float, p_c: float, *, tick: float = 1.0) -> list[Run]:
     return [
-        release(plan, Random(f"{seed}/{i}"), rate, lambda _: p_s, lambda _: p_c, tick=tick)  # noqa: S311 - a simulation
+        release(plan, Random(f"{seed}/{i}"), rate, lambda _: p_s, lambda _: p_c, tick=tick)
         for i in range(n)
     ]
 
@@ -199,7 +199,7 @@ def false_rollbacks(n: int, seed: int) -> None:
         for index, name in enumerate(("steady", "time of day x4", "shared shocks")):
             runs = []
             for i in range(some):
-                rng = Random(f"1/{seed}/{i}")  # noqa: S311 - a simulation
+                rng = Random(f"1/{seed}/{i}")
                 rate = list(worlds(0.002, rng))[index][1]
                 runs.append(release(canary(bake=bake), rng, 200, rate, rate))
             row("1", f"{name}, bake {bake:.0f} s: rolled back <= 1 % (n={some})", describe(runs))
@@ -212,13 +212,13 @@ def harm_against_oracle(n: int, seed: int) -> None:
         ours, best = [], []
         for i in range(n):
             block = 50 if ratio < 10 else 2
-            ours.append(first_alarm(BadErrors(1.0), alpha, Random(f"2/{seed}/{i}"), block, weight, p_s, p_c))  # noqa: S311 - a simulation
-            best.append(oracle(alpha, Random(f"2o/{seed}/{i}"), block if ratio < 10 else 1, p_s, p_c))  # noqa: S311 - a simulation
+            ours.append(first_alarm(BadErrors(1.0), alpha, Random(f"2/{seed}/{i}"), block, weight, p_s, p_c))
+            best.append(oracle(alpha, Random(f"2o/{seed}/{i}"), block if ratio < 10 else 1, p_s, p_c))
         a, b = harm(ours, p_s), harm(best, p_s)
         row("2", f"x{ratio} at 5 %, p0 .1 %, rho0 1: <= 1.5 x the oracle's harm", f"{a:.1f} / {b:.1f} = {a / b:.2f}")
         if ratio in (2, 1000):
             wide = [
-                first_alarm(BadErrors(1.1), alpha, Random(f"3/{seed}/{i}"), 50 if ratio == 2 else 2, weight, p_s, p_c)  # noqa: S311 - a simulation
+                first_alarm(BadErrors(1.1), alpha, Random(f"3/{seed}/{i}"), 50 if ratio == 2 else 2, weight, p_s, p_c)
                 for i in range(n)
             ]
             if ratio == 2:
@@ -249,7 +249,7 @@ def false_promotions(n: int, seed: int) -> None:
     for weight, eps in ((0.01, 0.2), (0.05, 0.05), (0.25, 0.01), (0.5, 0.005)):
         passed = 0
         for i in range(n):
-            rng = Random(f"7/{seed}/{weight}/{i}")  # noqa: S311 - a simulation
+            rng = Random(f"7/{seed}/{weight}/{i}")
             good = GoodErrors(eps, 0.05)
             for _ in range(120):
                 n_c = share(rng, 200, weight)
@@ -274,7 +274,7 @@ def planner_error(n: int, seed: int) -> None:
                         first_alarm(
                             BadErrors(rho0), 0.01, Random(f"8/{seed}/{i}"), block, weight, 0.001, ratio * 0.001
                         )[0]
-                    )  # noqa: S311 - a simulation
+                    )
                     for i in range(n)
                 ]
                 errors50.append((need.n50 / quantile(seen, 0.5) - 1, weight, ratio))

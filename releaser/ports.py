@@ -65,8 +65,11 @@ class Target(Protocol):
         """Bind the slot and start it. Safe to repeat: what already runs is not restarted."""
         ...
 
-    def stop(self, release: str, slot: Slot, *, fence: int, drain: float, within: float) -> None:
-        """Stop the slot if it still holds `release`; others are left alone. Safe to repeat."""
+    def stop(self, release: str, slot: Slot, *, fence: int, after: float, within: float) -> None:
+        """Let the slot end by itself, gracefully, `after` seconds from now (0: at once), if it still holds `release` then.
+
+        Others are left alone, and a start of the slot before that calls it off. Does not wait. Safe to repeat.
+        """
         ...
 
 

@@ -9,7 +9,19 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-__all__ = ["Duration", "Ratio", "Share", "Weight", "duration", "show_duration"]
+__all__ = [
+    "DURATION",
+    "RATIO",
+    "SHARE",
+    "Duration",
+    "Ratio",
+    "Share",
+    "Weight",
+    "duration",
+    "show_duration",
+    "show_ratio",
+    "show_share",
+]
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 NUMBER = r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,6})?"
@@ -57,6 +69,14 @@ def _ratio(text: Any) -> float:
     return float(text[:-1])
 
 
+def show_share(share: float) -> str:
+    return _number(share * 100) + "%"
+
+
+def show_ratio(ratio: float) -> str:
+    return _number(ratio) + "x"
+
+
 def _number(value: float) -> str:
     return f"{value:.8f}".rstrip("0").rstrip(".")
 
@@ -66,10 +86,6 @@ def _schema(pattern: str, example: str) -> WithJsonSchema:
 
 
 Duration = Annotated[float, BeforeValidator(duration), PlainSerializer(show_duration), _schema(DURATION, "30s")]
-Share = Annotated[
-    float, BeforeValidator(_share), PlainSerializer(lambda share: _number(share * 100) + "%"), _schema(SHARE, "5%")
-]
+Share = Annotated[float, BeforeValidator(_share), PlainSerializer(show_share), _schema(SHARE, "5%")]
 Weight = Annotated[int, BeforeValidator(_weight), PlainSerializer(lambda weight: f"{weight}%"), _schema(SHARE, "25%")]
-Ratio = Annotated[
-    float, BeforeValidator(_ratio), PlainSerializer(lambda ratio: _number(ratio) + "x"), _schema(RATIO, "1.1x")
-]
+Ratio = Annotated[float, BeforeValidator(_ratio), PlainSerializer(show_ratio), _schema(RATIO, "1.1x")]

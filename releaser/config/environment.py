@@ -9,7 +9,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    InstanceOf,
     SerializerFunctionWrapHandler,
     StringConstraints,
     model_serializer,
@@ -54,7 +53,8 @@ class Kind(Section):
     """A map whose `kind` chooses an adapter; what that adapter may be told stands beside our own keys."""
 
     kind: Name
-    options: InstanceOf[BaseModel] | None = None
+    options: Any = None
+    """The checked Options of the adapter; typed by the adapter, which is the only one to look inside."""
 
     @model_serializer(mode="wrap")
     def flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -78,12 +78,10 @@ class Ssh(Section):
 
 
 class Router(Kind):
-    """Which release answers. `managed`: releaser itself runs it on this machine and listens on `listen`."""
+    """Which release answers. `managed`: releaser itself runs it on this machine."""
 
     hosts: Annotated[tuple[HostName, ...], Field(min_length=1)]
     managed: bool = False
-    listen: Port | None = None
-    admin: Port | None = None
     state: RemotePath | None = None
     """Where the ledger lies on the router's host; None: the adapter's place for it."""
 
@@ -92,7 +90,7 @@ class Target(Kind):
     """Where versions run."""
 
     connection: Literal["ssh", "local"] = "ssh"
-    ssh: Ssh = Ssh()
+    ssh: Ssh | None = None
     router: Router
 
 

@@ -40,7 +40,8 @@ def _target(target: Node, app: str, folder: FilePath) -> Node:
     target = with_hosts(target, folder)
     hosts = target.entries.get("hosts")
     local = hosts is not None and plain(hosts) == [LOCAL]
-    defaults: dict[str, Any] = {"connection": LOCAL} if local else {}
+    local = local or text_of(target.entries.get("connection")) == LOCAL
+    defaults: dict[str, Any] = {"connection": LOCAL} if local else {"ssh": {}}
     if text_of(target.entries.get("kind")) == "hosts":
         defaults |= {"ports": PORTS} | ({"path": f"/srv/{app}"} if good_name(app) else {})
     target = merge(_defaults(defaults), target)

@@ -1,6 +1,6 @@
 """Which keys have their names already and no meaning yet? They are refused with "not yet" instead of being ignored."""
 
-from releaser.config.tree import Items, Node, Path, Table, nearest
+from releaser.config.tree import Node, Path, Table, children, nearest
 from releaser.errors import ConfigError
 
 __all__ = ["ENVIRONMENT_LATER", "KINDS_LATER", "PLAYBOOK_LATER", "Later", "refuse_later"]
@@ -47,10 +47,9 @@ def refuse_later(tree: Table, later: Later) -> None:
 def _matching(node: Node, pattern: tuple[str, ...], path: Path) -> list[Path]:
     if not pattern:
         return [path]
-    children: dict[str | int, Node] = {}
-    if isinstance(node, Table):
-        children = dict(node.entries)
-    elif isinstance(node, Items):
-        children = dict(enumerate(node.values))
-    chosen = [key for key in children if pattern[0] in ("*", key)]
-    return [found for key in chosen for found in _matching(children[key], pattern[1:], (*path, key))]
+    return [
+        found
+        for key, child in children(node)
+        if pattern[0] in ("*", key)
+        for found in _matching(child, pattern[1:], (*path, key))
+    ]

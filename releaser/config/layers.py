@@ -120,7 +120,7 @@ def _exploded(variables: Mapping[str, str], known: set[str]) -> dict[str, Any]:
             env_prefix=PREFIX, env_nested_delimiter="__", case_sensitive=True, enable_decoding=False
         )
 
-    fields: dict[str, Any] = {key: (dict[str, Any] | None, None) for key in known}
+    fields: dict[str, Any] = dict.fromkeys(known, (dict[str, Any] | None, None))
     source = EnvSettingsSource(create_model("Fields", __base__=Variables, **fields), case_sensitive=True)
     source.env_vars = variables
     return source()
@@ -143,7 +143,7 @@ def _named(raw: Mapping[str, Any], beside: Node | None, variable: str, path: tup
 
 def _from_setting(setting: str, keys: Sequence[str]) -> Table:
     """--set targets.web.path=/srv/shop"""
-    origin = f"--set {setting.split('=')[0][:80]}"
+    origin = f"--set {setting.split('=', maxsplit=1)[0][:80]}"
     key, equals, value = setting.partition("=")
     parts = key.split(".")
     if not equals or not all(parts) or not key.isprintable():

@@ -89,9 +89,8 @@ def _whole(raw: Mapping[str, Any], problems: list[Problem]) -> Environment | Non
     try:
         return Environment.model_validate(raw)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            if detail["loc"][:2] not in told_before:
-                problems.append(told(detail, (), known_keys(Environment, detail["loc"][:-1])))
+        fresh = [detail for detail in error.errors(include_url=False) if detail["loc"][:2] not in told_before]
+        problems.extend(told(detail, (), known_keys(Environment, detail["loc"][:-1])) for detail in fresh)
     return None
 
 
@@ -117,6 +116,9 @@ def _check_waves(environment: Environment, tree: Table) -> None:
 def _check_connections(environment: Environment, tree: Table) -> None:
     """A router that releaser runs itself stands on this machine, and so do the slots behind it."""
     for name, target in environment.targets.items():
+        if target.connection == LOCAL and len(getattr(target.options, "hosts", ())) > 1:
+            origin = nearest(tree, ("targets", name, "hosts")).origin
+            raise ConfigError(f"{origin}: this machine is one host; write `hosts: [local]` for target {name}")
         origin = nearest(tree, ("targets", name, "router")).origin
         if len(set(target.router.hosts)) != len(target.router.hosts):
             raise ConfigError(f"{origin}: a router host is named twice; name each once")

@@ -34,7 +34,7 @@ class Reference:
     @classmethod
     def parse(cls, text: str, origin: str) -> Self:
         """Raises ConfigError for anything but a plain reference; the text itself is not repeated: it may be a secret."""
-        scheme = text.split(":")[0][:32]
+        scheme = text.split(":", maxsplit=1)[0][:32]
         found = FORM.fullmatch(text) if len(text) <= LONGEST else None
         example = EXAMPLES.get(scheme, "scheme:path#key")
         if found is None or ".." in found["path"].split("/"):

@@ -90,17 +90,23 @@ def nearest(tree: Node, path: Path) -> Node:
     return node
 
 
+def children(node: Node) -> Iterator[tuple[str | int, Node]]:
+    """What lies directly below, by key or index."""
+    match node:
+        case Table(entries=entries):
+            yield from entries.items()
+        case Items(values=values):
+            yield from enumerate(values)
+        case Scalar():
+            return
+
+
 def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Scalar]]:
     """Every scalar with its path, in order."""
-    match node:
-        case Scalar():
-            yield path, node
-        case Items(values=values):
-            for index, item in enumerate(values):
-                yield from walk(item, (*path, index))
-        case Table(entries=entries):
-            for key, entry in entries.items():
-                yield from walk(entry, (*path, key))
+    if isinstance(node, Scalar):
+        yield path, node
+    for key, child in children(node):
+        yield from walk(child, (*path, key))
 
 
 def dotted(path: Path) -> str:

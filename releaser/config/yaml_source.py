@@ -98,7 +98,7 @@ class Builder:
         self.count = 0
 
     def take(self, event: yaml.Event) -> None:
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
             self.refuse(line, "a second document begins here; use one file per environment")
         if isinstance(event, yaml.NodeEvent):
@@ -113,7 +113,7 @@ class Builder:
         self.count_values(1, line)
         origin = self.place(self.open[-1].key_line if self.open and self.open[-1].key is not None else line)
         if isinstance(event, yaml.AliasEvent):
-            self.alias(event.anchor, line)
+            self.alias(event.anchor or "", line)
         elif isinstance(event, yaml.ScalarEvent):
             self.scalar(event, line, origin)
         else:
@@ -128,7 +128,7 @@ class Builder:
         if self.wants_key():
             self.key(event.value, line)
             return
-        quoted = event.style is not None
+        quoted = bool(event.style)  # None from the Python parser, "" from the C one
         node = Scalar(event.value if quoted else _typed(event.value), origin, event.value)
         self.remember(event.anchor, node, 1, 0)
         self.put(node)

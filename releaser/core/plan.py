@@ -126,7 +126,7 @@ class Plan:
     routers: tuple[RouterRef, ...]
     steps: tuple[Step, ...] = (Step(100),)
     before: Split | None = None
-    """The split before the first shift: what the guard and a rollback restore. None only for a first release."""
+    """The split before the first shift: what the guard restores, and a promotion goes back to. None: a first release."""
     playbook: str = "canary"
     bake: float = 600.0
     health: HealthRule = HealthRule()

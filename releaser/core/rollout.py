@@ -117,8 +117,8 @@ class Rollout:
 
     @property
     def goal(self) -> Split | None:
-        """Where a way back leads: the split before the first shift."""
-        return self.plan.before
+        """Where a way back leads: the split before the first shift, or wholly to the release that a rollback names."""
+        return Split.all_to(self.plan.to.id) if self.plan.kind == "rollback" else self.plan.before
 
     @property
     def at_last_step(self) -> bool:
@@ -336,7 +336,10 @@ def _turned_back(r: Rollout, event: e.TurnedBack, at: float) -> Rollout:
         r, turned=kept, turned_at=at if r.turned is None else r.turned_at, pending={}, tries={}, passed=None, paused=None,
         held=None, settled=frozenset(),
     )  # fmt: skip
-    if not r.touched or r.plan.before is None:
+    if r.committing:
+        # A router that took the commit has given the lease back: going back there needs a new fence, as a rollback does.
+        r = replace(r, reached=frozenset())
+    if not r.touched or r.goal is None:
         return _enter(r, Phase.SETTLING, at)
     return _perhaps_back(_enter(r, Phase.RETURNING, at), at)
 

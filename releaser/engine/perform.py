@@ -24,7 +24,7 @@ from releaser.core.limits import within
 from releaser.core.rollout import Rollout, subject_of
 from releaser.core.values import Reading
 from releaser.engine.messages import Fact
-from releaser.errors import FencedError, HeldError, PortError, RefusedError, UnknownError, UnreachableError
+from releaser.errors import FailedError, FencedError, HeldError, PortError, RefusedError, UnknownError, UnreachableError
 from releaser.ports import Claim, Clock, Frozen, LedgerState, Settling, World
 
 __all__ = ["perform"]
@@ -74,7 +74,7 @@ def _claim(r: Rollout, world: World, seen_fence: int | None) -> Claim:
         holder=world.holder,
         rollout=r.id,
         release=plan.to,
-        before=plan.before,
+        before=plan.before if plan.kind == "promote" else None,
         binding=plan.binding,
         lease=plan.budget.deadman,
         playbook=plan.playbook,
@@ -170,15 +170,28 @@ def _place(command: Place, attempt: int, r: Rollout, world: World, clock: Clock)
 
 
 def _start(command: Start, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
-    world.targets[command.target].start(r.plan.to, command.slot, fence=r.fence, within=within(command, r.plan))
+    """A third release takes the slot of the warm one, which nobody is sent to any more."""
+    target, limit = world.targets[command.target], within(command, r.plan)
+    for held in target.inspect(within=limit / 4):
+        if held.slot == command.slot and held.running and held.release not in {None, command.release}:
+            _evict(str(held.release), command, r, world, limit / 4)
+    target.start(r.plan.to, command.slot, fence=r.fence, within=limit / 2)
     return (e.Started(command.target, command.release),)
+
+
+def _evict(release: str, command: Start, r: Rollout, world: World, limit: float) -> None:
+    if r.plan.before and r.plan.before.weight(release):
+        raise FailedError(
+            f"slot {command.slot} of {command.target} runs {release}, which has traffic: it is not stopped"
+        )
+    world.targets[command.target].stop(release, command.slot, fence=r.fence, after=0.0, within=limit)
 
 
 def _stop(command: Stop, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
     """After a commit the old release stays warm; after a way back the candidate only drains."""
     wait = r.plan.drain if r.turned or r.plan.kind == "rollback" else r.plan.keep_warm
     world.targets[command.target].stop(
-        command.release, command.slot, fence=r.fence, drain=wait, within=within(command, r.plan)
+        command.release, command.slot, fence=r.fence, after=wait, within=within(command, r.plan)
     )
     return (e.Stopped(command.target, command.release),)
 

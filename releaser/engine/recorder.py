@@ -1,6 +1,7 @@
 """Journal first: how events reach the journal, and what happens to those that it does not take in time."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from releaser.core.events import Entry
@@ -36,8 +37,7 @@ class Recorder:
             self.journal.append(waiting, patience=ROLLBACK_PATIENCE if urgent else FORWARD_PATIENCE)
         except JournalUnavailableError:
             self.backlog = waiting
-            for entry in entries if self.spool else ():
-                self.spool.write(entry)  # type: ignore[union-attr]  # the loop is empty without a spool
+            self._keep(entries)
             durable = False
         else:
             if self.backlog and self.spool:
@@ -48,6 +48,12 @@ class Recorder:
             for entry in entries:
                 listener.tell(entry)
         return durable
+
+    def _keep(self, entries: Sequence[Entry]) -> None:
+        """In the spool too, so that a crash does not lose them; where that is full, memory alone must do."""
+        with suppress(JournalUnavailableError):
+            for entry in entries if self.spool else ():
+                self.spool.write(entry)  # type: ignore[union-attr]  # the loop is empty without a spool
 
     def flush(self) -> bool:
         """Write back what waits. True if nothing waits any more."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,8 @@ def start(verb: str, request: dict[str, Any], log: Path) -> int:
 
     No descriptor of ours goes along: a child that inherited the ledger's lock would keep it locked.
     """
+    import subprocess  # here, because few verbs start anything and every verb would pay
+
     with log.open("ab") as output:
         child = subprocess.Popen(
             command(verb), stdin=subprocess.PIPE, stdout=output, stderr=output, cwd="/", start_new_session=True

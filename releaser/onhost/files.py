@@ -50,7 +50,8 @@ def reserve(directory: Path) -> None:
             with spare.open("wb") as room:
                 os.posix_fallocate(room.fileno(), 0, size)
         except OSError as error:
-            spare.unlink()
+            if spare.exists():
+                spare.unlink()
             if error.errno not in FULL:
                 raise
         else:

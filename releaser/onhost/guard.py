@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ TURN = 0.2
 ATTEMPT = 2.5
 """Seconds that one attempt may hold the site's lock; whoever goes back by force waits no longer than this."""
 IDLE = 60.0
+REHEARSED_WITHIN = 30.0
+"""Seconds after which nobody waits for a rehearsal any more: it must not come to pass in a later release."""
 LOG_BYTES = 1 << 20
 POLL = 0.01
 
@@ -122,6 +125,9 @@ def _go_back(state: Path, switch: SwitchFile) -> None:
         body, now = files.read_json(switch.path), clock.now(state)
         if body is None or (switch.status == "armed" and not statedir.expired(body, now)):
             return
+        if body["rehearsal"] and statedir.left(body, now) < -REHEARSED_WITHIN:
+            statedir.put_away(switch, "disarmed")
+            return
         mine = switch if switch.status == "fired" else statedir.fire(switch)
         if mine is not None:
             _restore(state, mine, body, now)
@@ -166,5 +172,6 @@ def _ledger(state: Path) -> dict[str, Any] | None:
 def _say(words: str, before: str) -> str:
     """Into guard.log, once for as long as it stays the same."""
     if words and words != before:
-        print(words, file=sys.stderr, flush=True)  # noqa: T201 - stderr of the detached process is its log
+        with suppress(OSError):  # a log on a full disk is no reason to stop
+            print(words, file=sys.stderr, flush=True)  # noqa: T201 - stderr of the detached process is its log
     return words

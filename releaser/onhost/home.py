@@ -84,7 +84,7 @@ class Home:
 
 def home(request: dict[str, Any], *, create: bool = False) -> Home:
     """The home that a request names in `path`; `create` makes what is missing of it."""
-    path = Path(str(request["path"]))
+    path = Path(str(request["path"])).expanduser()
     if not path.is_absolute() or ".." in path.parts or len(path.parts) < 2:
         raise Refusal("usage", f"{path} is not a path for a target: name an absolute directory of its own", "path")
     found = Home(path)

@@ -96,8 +96,16 @@ def view(state: Path) -> dict[str, Any]:
 
 
 def _armed_left(state: Path, now: clock.Now) -> float | None:
-    bodies = [files.read_json(switch.path) for switch in statedir.switches(state)]
-    return min((max(0.0, statedir.left(body, now)) for body in bodies if body), default=None)
+    return min((_left(switch, now) for switch in statedir.switches(state)), default=None)
+
+
+def _left(switch: statedir.SwitchFile, now: clock.Now) -> float:
+    """Seconds; a file that is damaged or gone since is one that nobody should count on."""
+    try:
+        body = files.read_json(switch.path)
+    except Refusal:
+        body = None
+    return max(0.0, statedir.left(body, now)) if body else 0.0
 
 
 def _check_restored(state: Path, ledger: dict[str, Any], request: dict[str, Any], now: clock.Now, until: float) -> None:

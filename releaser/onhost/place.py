@@ -105,6 +105,7 @@ def _finish(into: Path, request: dict[str, Any], written: list[tree.Entry]) -> N
         _share(home(request), into, name)
     for entry in found:
         if entry.kind == "d" and (into / entry.path).is_dir():
+            (into / entry.path).chmod(0o755)  # whatever the umask of the one who called us
             files.sync(into / entry.path)
     marker = {"format": 1, "release": request["release"], "artifact": request["artifact"], "kind": request["kind"]}
     files.write_json(into / MARKER, {**marker, "shared": shared, "listing": listing})

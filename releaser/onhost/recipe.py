@@ -9,15 +9,13 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 import socket
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
-from releaser.onhost import files
+from releaser.onhost import files, httpget
 from releaser.onhost.answers import Refusal
 
 POLL = 0.02
@@ -62,11 +60,11 @@ def _http(operation: dict[str, Any], until: float) -> str:
     seen = "nothing"
     while True:
         try:
-            body = _get(operation["url"], until)
+            body = httpget.get(operation["url"], until)
             if expected.search(body):
                 return body
             seen = _excerpt(body)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError) as error:
             seen = str(error) or type(error).__name__
         if time.monotonic() + POLL > until:
             raise Refusal("failed", f"{operation['url']} never answered {expected.pattern!r}; last: {seen}", "reply")
@@ -74,6 +72,8 @@ def _http(operation: dict[str, Any], until: float) -> str:
 
 
 def _run(operation: dict[str, Any], until: float) -> str:
+    import subprocess  # here, because most recipes have no use for it and every verb would pay
+
     argv = operation["argv"]
     try:
         done = subprocess.run(
@@ -107,16 +107,6 @@ def _ask(path: str, line: str, until: float) -> str:
                 received.append(chunk)
         except OSError as error:
             raise Refusal("failed", f"the router's socket {path} does not answer: {error}", "socket") from error
-
-
-def _get(url: str, until: float) -> str:
-    host, _, path = url.partition("://")[2].partition("/")
-    connection = http.client.HTTPConnection(host, timeout=_left(until))
-    try:
-        connection.request("GET", "/" + path)
-        return connection.getresponse().read().decode(errors="replace")
-    finally:
-        connection.close()
 
 
 def _left(until: float) -> float:

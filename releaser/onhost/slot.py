@@ -8,7 +8,7 @@ from releaser.onhost import clock, files, processes
 from releaser.onhost.home import SLOTS, Home, home
 from releaser.onhost.processes import Process
 
-__all__ = ["View", "inspect", "look", "running_release"]
+__all__ = ["View", "inspect", "look", "running_release", "stranger"]
 
 
 class View(NamedTuple):
@@ -27,9 +27,20 @@ class View(NamedTuple):
 
 
 def inspect(request: dict[str, Any]) -> dict[str, Any]:
-    """{path} -> {slots: {slot: {release, state, running, pid, port, restarts, last_exit, note, adopted, supervised}}}"""
-    place = home(request)
-    return {"slots": {slot: _told(look(place, slot)) for slot in SLOTS}}
+    """{path, ports: {slot: port}} -> {slots: {slot: {release, state, running, pid, port, restarts, last_exit, note, ...}}}
+
+    `stranger` says who holds the port of a slot that runs nothing.
+    """
+    place, ports = home(request), request.get("ports", {})
+    return {"slots": {slot: _told(look(place, slot), ports.get(slot)) for slot in SLOTS}}
+
+
+def stranger(port: int) -> str | None:
+    """Who listens on a port, by pid and command, or None."""
+    pids, taken = processes.listeners(port)
+    if not taken:
+        return None
+    return ", ".join(f"pid {pid} ({processes.command(pid)})" for pid in sorted(pids)) or "a process of another user"
 
 
 def look(place: Home, slot: str) -> View:
@@ -68,7 +79,7 @@ def _state(release: str | None, child: Process | None, supervisor: Process | Non
     return "stopped" if release else "empty"
 
 
-def _told(view: View) -> dict[str, Any]:
+def _told(view: View, port: int | None) -> dict[str, Any]:
     status = view.status
     return {
         "release": view.release,
@@ -81,4 +92,5 @@ def _told(view: View) -> dict[str, Any]:
         "note": status.get("note", ""),
         "adopted": bool(status.get("adopted")),
         "supervised": view.supervisor is not None,
+        "stranger": stranger(port) if port is not None and not view.busy else None,
     }

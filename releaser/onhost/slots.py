@@ -10,7 +10,7 @@ from releaser.onhost.answers import Refusal, deadline
 from releaser.onhost.command import render
 from releaser.onhost.home import Home, home, remove, ruled, switch_link
 from releaser.onhost.marker import problem
-from releaser.onhost.slot import View, look
+from releaser.onhost.slot import View, look, stranger
 
 __all__ = ["adopt", "start", "stop"]
 
@@ -79,10 +79,9 @@ def _expect_ready(place: Home, view: View, request: dict[str, Any]) -> None:
 
 
 def _expect_free(place: Home, view: View, port: int) -> None:
-    pids, taken = processes.listeners(port)
-    if not taken:
+    who = stranger(port)
+    if who is None:
         return
-    who = ", ".join(f"pid {pid} ({processes.command(pid)})" for pid in sorted(pids)) or "a process of another user"
     raise Refusal(
         "refused",
         f"port {port} of slot {view.slot} is taken by {who}, which releaser did not start",

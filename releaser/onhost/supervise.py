@@ -190,9 +190,9 @@ class Supervisor:
             self.told = True
         except OSError as error:
             self.told = False
-            print(error, file=sys.stderr, flush=True)
+            sys.stderr.write(f"{error}\n")
 
 
 def _is_due(want: dict[str, Any]) -> bool:
-    retire = want.get("retire")
-    return bool(retire) and clock.seconds() >= float(retire["at"])
+    retire: dict[str, Any] | None = want.get("retire")
+    return retire is not None and clock.seconds() >= float(retire["at"])

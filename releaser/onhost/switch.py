@@ -31,9 +31,9 @@ def arm(request: dict[str, Any]) -> dict[str, Any]:
         guards.ensure(state, until)
         number = armed[0].number if armed else statedir.next_number(state)
         _write(state, number, request, float(request["timer"]), rehearsal=False)
-        for older in statedir.switches(state):
-            if older.status == "armed" and older.fence < fence:
-                statedir.put_away(older, "disarmed")
+        for other in statedir.switches(state):
+            if other.number != number and (other.status == "armed" or other.fence == fence):
+                statedir.put_away(other, "disarmed")  # older releases' switches, and rehearsals that nobody waits for
         save(state, rules.renewed(ledger, clock.now(state), armed=True))
         return {"left": float(request["timer"])}
 

@@ -115,7 +115,7 @@ def _records(content: bytes) -> dict[str, str]:
     at = 0
     while at < len(content) and content[at : at + 1] != b"\0":
         length, _, _ = content[at : at + 20].partition(b" ")
-        if not length.isdigit() or int(length) <= len(length) + 1:
+        if not length.isdigit() or not len(length) + 1 < int(length) <= len(content) - at:
             raise TarError("a pax header is damaged")
         record = content[at + len(length) + 1 : at + int(length)]
         key, found_it, value = record[:-1].partition(b"=")

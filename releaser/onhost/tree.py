@@ -128,7 +128,10 @@ def _followed(root: Path, path: str, *, links: bool) -> Path:
     if not links:
         raise TreeError(path, "is a symbolic link")
     top = root.resolve()
-    target = (top / path).resolve()
+    try:
+        target = (top / path).resolve()
+    except (RuntimeError, OSError):
+        raise TreeError(path, "is a link to itself") from None
     if top not in target.parents:
         raise TreeError(path, "is a link that leads out of the directory")
     if not target.is_file():

@@ -12,7 +12,7 @@ from releaser.core.events import Asked
 from releaser.core.values import Moment
 from releaser.store.schema import transaction
 
-__all__ = ["Waiting", "answer", "answer_of", "ask", "forget", "take", "waiting", "withdraw"]
+__all__ = ["Waiting", "answer", "answer_of", "any_waiting", "ask", "forget", "take", "withdraw"]
 
 TOO_OLD = "the releaser that runs this release does not know this request; update it, or use its own version to ask"
 
@@ -28,9 +28,7 @@ class Waiting:
     asked: Asked
 
 
-def ask(
-    connection: sqlite3.Connection, environment: str, rollout: str | None, moment: Moment, asked: Asked
-) -> int:
+def ask(connection: sqlite3.Connection, environment: str, rollout: str | None, moment: Moment, asked: Asked) -> int:
     values = (environment, rollout, moment.at, moment.boot, moment.wall, encode_event(asked))
     with transaction(connection):
         row = connection.execute(
@@ -39,13 +37,14 @@ def ask(
     return row.lastrowid or 0
 
 
-def waiting(connection: sqlite3.Connection, environment: str) -> Sequence[Waiting]:
-    """What nobody has taken yet, oldest first. Takes no write lock."""
-    return [request for request in _rows(connection, environment) if isinstance(request, Waiting)]
+def any_waiting(connection: sqlite3.Connection, environment: str) -> bool:
+    """Whether `take` would find something. Takes no write lock."""
+    found = connection.execute("SELECT 1 FROM request WHERE environment = ? AND taken = 0 LIMIT 1", (environment,))
+    return found.fetchone() is not None
 
 
 def take(connection: sqlite3.Connection, environment: str) -> Sequence[Waiting]:
-    """As `waiting`, and from now on they are this caller's alone. A later version's requests are answered with a no."""
+    """What nobody has taken yet, oldest first; from now on it is this caller's alone. A later version's requests are answered with a no."""
     taken = []
     with transaction(connection):
         for request in _rows(connection, environment):
@@ -74,7 +73,7 @@ def withdraw(connection: sqlite3.Connection, number: int) -> bool:
 
 
 def forget(connection: sqlite3.Connection, before: float) -> None:
-    """Remove what was asked before this wall-clock time. The caller holds the transaction."""
+    """Remove what was asked before this wall-clock time."""
     connection.execute("DELETE FROM request WHERE wall < ?", (before,))
 
 

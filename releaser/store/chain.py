@@ -8,7 +8,7 @@ build another chain, and that is what the (length, head) in the routers' ledgers
 from hashlib import sha256
 from typing import Any
 
-__all__ = ["genesis", "link", "row_text"]
+__all__ = ["fits", "genesis", "link", "row_text"]
 
 
 def genesis(journal_id: str) -> bytes:
@@ -30,3 +30,8 @@ def row_text(row: tuple[Any, ...]) -> str:
 def link(previous: bytes, row: str) -> bytes:
     """The hash of a row: 32 bytes. Bytes that are not UTF-8 in the file stand as surrogates in `row`."""
     return sha256(previous + row.encode("utf-8", "surrogateescape")).digest()
+
+
+def fits(previous: Any, row: tuple[Any, ...], digest: Any) -> bool:
+    """Whether this row, with this hash, follows one with the hash `previous`, as the file has them."""
+    return isinstance(previous, bytes) and link(previous, row_text(row)) == digest

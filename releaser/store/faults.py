@@ -24,7 +24,7 @@ _UNAVAILABLE = {
 
 
 @contextmanager
-def faults(path: Path) -> Iterator[None]:
+def faults(path: Path, what: str = "the journal") -> Iterator[None]:
     """Inside, failures of SQLite and of the file system become JournalUnavailableError or JournalCorruptError."""
     try:
         yield
@@ -32,7 +32,11 @@ def faults(path: Path) -> Iterator[None]:
         raise _named(error, path) from error
     except OSError as error:
         reason = error.strerror or "the file system said no"
-        raise unavailable(path, f"cannot be used ({reason})", "check the path, its rights and its disk") from error
+        raise JournalUnavailableError(
+            f"{what} {path} cannot be used: {reason}",
+            fix=("check the path, its rights and its disk",),
+            code="journal-unavailable",
+        ) from error
 
 
 def unavailable(path: Path, problem: str, fix: str) -> JournalUnavailableError:

@@ -8,12 +8,12 @@ from typing import Any
 from releaser.core.codec import decode_event, encode_event, kind_of
 from releaser.core.events import Entry
 from releaser.core.values import Moment
-from releaser.store.chain import link, row_text
+from releaser.store.chain import fits, link, row_text
 from releaser.store.faults import corrupt, unavailable
 from releaser.store.schema import transaction
 from releaser.store.summaries import COLUMNS, Summary, summarise, summary_of
 
-__all__ = ["append", "entries_after", "hash_at", "summaries", "tail"]
+__all__ = ["append", "checkpoint", "entries_after", "hash_at", "summaries", "summary_for", "tail"]
 
 PAGE = 500
 """Rows of one SELECT: about 4 ms, for until it ends no commit can."""
@@ -29,8 +29,15 @@ SELECT_SUMMARY = f"SELECT {', '.join(COLUMNS)} FROM rollout"  # noqa: S608  colu
 
 def tail(connection: sqlite3.Connection) -> tuple[int, bytes]:
     """(position, hash) of the last row, or of the checkpoint where there is none."""
+    row: tuple[int, bytes] | None
     row = connection.execute("SELECT position, hash FROM event ORDER BY position DESC LIMIT 1").fetchone()
-    return row or connection.execute("SELECT pruned, pruned_hash FROM journal").fetchone()
+    return row or checkpoint(connection)
+
+
+def checkpoint(connection: sqlite3.Connection) -> tuple[int, bytes]:
+    """(position, hash) of the last row that was pruned; in a journal that keeps all of them 0 and its first hash."""
+    row: tuple[int, bytes] = connection.execute("SELECT pruned, pruned_hash FROM journal").fetchone()
+    return row
 
 
 def hash_at(connection: sqlite3.Connection, position: int) -> bytes | None:
@@ -47,11 +54,8 @@ def append(connection: sqlite3.Connection, path: Path, entries: Sequence[Entry])
     """
     with transaction(connection):
         position, previous = tail(connection)
-        known: dict[str, Summary | None] = {}
-        opened: dict[str, int] = {}
+        known = {rollout: summary_for(connection, rollout) for rollout in {entry.rollout for entry in entries}}
         for entry in entries:
-            if entry.rollout not in known:
-                known[entry.rollout] = _summary(connection, entry.rollout)
             summary = known[entry.rollout]
             if summary and entry.seq <= summary.last_seq:
                 _compare(connection, path, entry)
@@ -59,31 +63,31 @@ def append(connection: sqlite3.Connection, path: Path, entries: Sequence[Entry])
             if entry.seq != (summary.last_seq + 1 if summary else 0):
                 problem = f"lacks what came before event {entry.seq} of rollout {entry.rollout}"
                 raise unavailable(path, problem, "bring back the earlier events first: `releaser recover`")
-            known[entry.rollout] = summarise(summary, entry)
             position += 1
             previous = _insert(connection, position, previous, entry)
-            if summary is None:
-                opened[entry.rollout] = position
-        for rollout, summary in known.items():
-            if summary:
-                _keep(connection, summary, opened.get(rollout), position)
+            known[entry.rollout] = changed = summarise(summary, entry)
+            _keep(connection, changed, position, new=summary is None)
 
 
 def entries_after(connection: sqlite3.Connection, path: Path, rollout: str, after: int) -> Sequence[Entry]:
     """A rollout's entries with a higher number, each checked against the chain and for gaps, in short pages."""
-    summary = _summary(connection, rollout)
+    summary = summary_for(connection, rollout)
     entries: list[Entry] = []
-    while summary:
-        page = connection.execute(SELECT_PAGE, (rollout, after, PAGE)).fetchall()
+    expected = after + 1
+    while summary and expected <= summary.last_seq:
+        page = connection.execute(SELECT_PAGE, (rollout, expected - 1, PAGE)).fetchall()
         for row in page:
-            entries.append(_checked(path, row))
-            if entries[-1].seq != after + 1:
-                raise corrupt(path, f"event {after + 1} of rollout {rollout} is missing")
-            after += 1
-        if len(page) < PAGE:
-            if after < summary.last_seq:
-                raise corrupt(path, f"event {after + 1} of rollout {rollout} is missing")
-            break
+            entry = _checked(path, row)
+            if entry.seq != expected:
+                break
+            entries.append(entry)
+            expected += 1
+        else:
+            if page:
+                continue
+        if summary_for(connection, rollout) is None:
+            return ()  # pruned while we read
+        raise corrupt(path, f"event {expected} of rollout {rollout} is missing")
     return entries
 
 
@@ -92,7 +96,7 @@ def summaries(connection: sqlite3.Connection, condition: str, values: Iterable[A
     return [summary_of(row) for row in connection.execute(f"{SELECT_SUMMARY} {condition}", tuple(values)).fetchall()]
 
 
-def _summary(connection: sqlite3.Connection, rollout: str) -> Summary | None:
+def summary_for(connection: sqlite3.Connection, rollout: str) -> Summary | None:
     return next(iter(summaries(connection, "WHERE rollout = ?", (rollout,))), None)
 
 
@@ -116,28 +120,31 @@ def _compare(connection: sqlite3.Connection, path: Path, entry: Entry) -> None:
     moment = entry.moment
     if there != (moment.at, moment.boot, moment.wall, encode_event(entry.event)):
         name = f"event {entry.seq} of rollout {entry.rollout}"
-        raise corrupt(path, f"{name} is there already and differs from the {kind_of(entry.event)} that was to be written")
+        raise corrupt(
+            path, f"{name} is there already and differs from the {kind_of(entry.event)} that was to be written"
+        )
 
 
-def _keep(connection: sqlite3.Connection, summary: Summary, opened_at: int | None, position: int) -> None:
-    if opened_at is not None:
-        values = (*(getattr(summary, column) for column in COLUMNS), opened_at, position)
+def _keep(connection: sqlite3.Connection, summary: Summary, position: int, *, new: bool) -> None:
+    if new:
+        values = (*(getattr(summary, column) for column in COLUMNS), position, position)
         connection.execute(f"INSERT INTO rollout VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608  only "?"
         return
     connection.execute(
-        "UPDATE rollout SET outcome = ?, why = ?, finished = ?, seconds_to_stable = ?, last_seq = ?, last_kind = ?,"
-        " last_position = ? WHERE rollout = ?",
-        (
-            summary.outcome, summary.why, summary.finished, summary.seconds_to_stable, summary.last_seq,
-            summary.last_kind, position, summary.rollout,
-        ),
-    )  # fmt: skip
+        "UPDATE rollout SET last_seq = ?, last_kind = ?, last_position = ? WHERE rollout = ?",
+        (summary.last_seq, summary.last_kind, position, summary.rollout),
+    )
+    if summary.outcome is not None:
+        connection.execute(
+            "UPDATE rollout SET outcome = ?, why = ?, finished = ?, seconds_to_stable = ? WHERE rollout = ?",
+            (summary.outcome, summary.why, summary.finished, summary.seconds_to_stable, summary.rollout),
+        )
 
 
 def _checked(path: Path, row: tuple[Any, ...]) -> Entry:
     *content, digest, previous = row
     position, rollout, seq, at, boot, wall, text = content
-    if previous is None or link(previous, row_text(tuple(content))) != digest:
+    if not fits(previous, tuple(content), digest):
         raise corrupt(path, f"row {position} (event {seq} of rollout {rollout}) does not fit the rows before it")
     try:
         return Entry(rollout, seq, Moment(at, boot, wall), decode_event(text))

@@ -10,13 +10,13 @@ from secrets import token_hex
 
 from releaser.errors import RefusedError
 from releaser.store.chain import genesis
+from releaser.store.copies import copy_to_new_file
 from releaser.store.faults import corrupt, faults
 
 __all__ = [
     "APPLICATION_ID",
     "MIGRATIONS",
     "connect",
-    "copy_database",
     "ensure",
     "open_file",
     "transaction",
@@ -66,8 +66,7 @@ MIGRATIONS: tuple[str, ...] = (
         first_position INTEGER NOT NULL,
         last_position INTEGER NOT NULL
     );
-    CREATE INDEX rollout_opened ON rollout (opened);
-    CREATE INDEX rollout_environment ON rollout (environment, opened);
+    CREATE INDEX rollout_environment ON rollout (environment, first_position);
     CREATE INDEX rollout_open ON rollout (environment) WHERE outcome IS NULL;
     CREATE INDEX rollout_first ON rollout (first_position);
     CREATE TABLE request (
@@ -152,13 +151,6 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def copy_database(connection: sqlite3.Connection, to: Path) -> None:
-    """Copy a whole database to a new file of 0600, in steps that hold its lock for some milliseconds each."""
-    os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    with closing(sqlite3.connect(to, isolation_level=None)) as copy:
-        connection.backup(copy, pages=1000, sleep=0.001)
-
-
 def _create(path: Path, migrations: Sequence[str]) -> None:
     """Made under another name and then linked into place: nobody ever sees half a journal, whenever we are killed."""
     draft = path.with_name(f"{path.name}.{token_hex(4)}.new")
@@ -186,7 +178,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
         )
     kept = path.with_name(f"{path.name}.schema-{version}")
     if not kept.exists():
-        copy_database(connection, kept)
+        copy_to_new_file(connection, kept, path)
     _apply(connection, migrations, version)
 
 

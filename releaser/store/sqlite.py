@@ -1,10 +1,10 @@
 """The journal in one SQLite file of this machine: what every process here knows, durable, in order, vouched for by a chain."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from releaser.core.events import Asked, Entry
 from releaser.core.values import Moment
@@ -18,6 +18,7 @@ from releaser.store.writer import Writer
 
 __all__ = ["SqliteJournal"]
 
+T = TypeVar("T")
 PATIENCE = 5.0
 """Seconds for what is not an event: a request of a person, an answer."""
 
@@ -61,22 +62,22 @@ class SqliteJournal:
         """The latest first."""
         with self._reading() as connection:
             if environment is None:
-                return rows.summaries(connection, "ORDER BY opened DESC LIMIT ?", (limit,))
+                return rows.summaries(connection, "ORDER BY first_position DESC LIMIT ?", (limit,))
             return rows.summaries(
-                connection, "WHERE environment = ? ORDER BY opened DESC LIMIT ?", (environment, limit)
+                connection, "WHERE environment = ? ORDER BY first_position DESC LIMIT ?", (environment, limit)
             )
 
     def rollout(self, rollout: str) -> Summary | None:
         with self._reading() as connection:
-            return next(iter(rows.summaries(connection, "WHERE rollout = ?", (rollout,))), None)
+            return rows.summary_for(connection, rollout)
 
     def open_rollouts(self, environment: str | None = None) -> Sequence[Summary]:
         """Those that have not finished, the earliest first."""
         with self._reading() as connection:
             if environment is None:
-                return rows.summaries(connection, "WHERE outcome IS NULL ORDER BY opened", ())
+                return rows.summaries(connection, "WHERE outcome IS NULL ORDER BY first_position", ())
             return rows.summaries(
-                connection, "WHERE environment = ? AND outcome IS NULL ORDER BY opened", (environment,)
+                connection, "WHERE environment = ? AND outcome IS NULL ORDER BY first_position", (environment,)
             )
 
     def verify(self) -> Sequence[str]:
@@ -92,9 +93,9 @@ class SqliteJournal:
             verify.check_against(connection, self.path, length, head)
         return True
 
-    def prune(self, *, before: float, keep_rows: int = 0, limit: int | None = None) -> Pruned:
+    def prune(self, *, before: float, keep_rows: int = 0) -> Pruned:
         """Remove rollouts that finished before this wall-clock time, but leave the last `keep_rows` rows."""
-        return retention.prune(self._write, before=before, keep_rows=keep_rows, limit=limit)
+        return retention.prune(self._write, before=before, keep_rows=keep_rows)
 
     def ask(self, environment: str, request: Asked, moment: Moment, *, rollout: str | None = None) -> int:
         """Leave a request for the process that runs the rollout; `answer_of` the returned number tells what came of it."""
@@ -121,14 +122,14 @@ class SqliteJournal:
 
     def changed(self) -> int:
         """A number that differs once anybody has written: for one watcher that asks again every 50 ms. Reads no table."""
-        try:
-            with faults(self.path):
-                self._check_file()
-                self._watching = self._watching or connect(self.path, wait=0.0, read_only=True)
+        with faults(self.path):
+            self._check_file()
+            self._watching = self._watching or connect(self.path, wait=0.0, read_only=True)
+            try:
                 (self._version,) = self._watching.execute("PRAGMA data_version").fetchone()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:  # busy: a commit is under way and shows the next time
+                    raise
         return self._version
 
     def close(self) -> None:
@@ -144,3 +145,35 @@ class SqliteJournal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _write(self, work: Callable[[sqlite3.Connection], T], patience: float | None) -> T:
+        def checked(connection: sqlite3.Connection) -> T:
+            self._check_file()
+            return work(connection)
+
+        return self._writer.run(checked, patience)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one caller; it goes back to the idle ones unless something failed on it."""
+        with faults(self.path):
+            self._check_file()
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = connect(self.path, read_only=True)
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            self._idle.append(connection)
+
+    def _check_file(self) -> None:
+        """SQLite would go on writing, unnoticed, to a file that has lost its name."""
+        try:
+            there = self.path.stat().st_ino
+        except FileNotFoundError:
+            there = None
+        if there != self._inode:
+            raise corrupt(self.path, "the file was removed or replaced while it was in use")

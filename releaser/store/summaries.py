@@ -43,14 +43,16 @@ def summarise(summary: Summary | None, entry: Entry) -> Summary:
     event = entry.event
     if summary is None:
         if not isinstance(event, Opened) or entry.seq != 0:
-            raise ValueError(f"the first entry of rollout {entry.rollout} is {kind_of(event)} number {entry.seq}, not Opened")
+            raise ValueError(
+                f"the first entry of rollout {entry.rollout} is {kind_of(event)} number {entry.seq}, not Opened"
+            )
         return _opened(entry, event)
     changed = replace(summary, last_seq=entry.seq, last_kind=kind_of(event))
     if isinstance(event, Finished):
         return replace(
             changed,
             outcome=str(event.outcome),
-            why=event.why,
+            why=_storable(event.why),
             finished=entry.moment.wall,
             seconds_to_stable=event.seconds_to_stable,
         )
@@ -72,8 +74,8 @@ def _opened(entry: Entry, event: Opened) -> Summary:
         version=plan.to.version,
         origin=plan.origin,
         playbook=plan.playbook,
-        by=event.by,
-        reason=event.reason,
+        by=_storable(event.by),
+        reason=_storable(event.reason),
         opened=entry.moment.wall,
         outcome=None,
         why="",
@@ -82,3 +84,8 @@ def _opened(entry: Entry, event: Opened) -> Summary:
         last_seq=entry.seq,
         last_kind=kind_of(event),
     )
+
+
+def _storable(text: str) -> str:
+    """A command line may hold bytes that are not UTF-8; the event keeps them escaped, a column cannot."""
+    return text.encode("utf-8", "backslashreplace").decode()

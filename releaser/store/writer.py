@@ -47,7 +47,9 @@ class Writer:
         except TimeoutError:
             future.cancel()
             problem = f"did not take an event within {patience} s"
-            raise unavailable(self._path, problem, "look for a full or slow disk, or a process that holds a lock") from None
+            raise unavailable(
+                self._path, problem, "look for a full or slow disk, or a process that holds a lock"
+            ) from None
 
     def close(self) -> None:
         """Let what was asked for be done, for 5 s at most, and end the thread."""

@@ -13,6 +13,8 @@ import contextlib
 import json
 import random
 import signal
+import socket
+import struct
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,11 +94,12 @@ def parse_head(head: bytes) -> Request:
     first, *lines = head.decode("latin-1").split("\r\n")
     _method, path, version = first.split(" ")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    if "transfer-encoding" in headers or version not in {"HTTP/1.0", "HTTP/1.1"}:
+    length = headers.get("content-length", "0")
+    if "transfer-encoding" in headers or version not in {"HTTP/1.0", "HTTP/1.1"} or not length.isdigit():
         raise ValueError("not a request that this application understands")
     connection = headers.get("connection", "").lower()
     keep = connection != "close" if version == "HTTP/1.1" else connection == "keep-alive"
-    return Request(path, headers.get("x-request-id", "none"), keep, int(headers.get("content-length", "0")))
+    return Request(path, headers.get("x-request-id", "none"), keep, int(length))
 
 
 class Application:
@@ -183,6 +186,8 @@ class Connection(asyncio.Protocol):
         self._skip = request.body
         decided = self._application.decide(request)
         if decided.status is None and self._transport is not None:
+            connection = self._transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST, not FIN
             self._transport.abort()
         elif decided.status is not None and decided.after == 0:
             self._end(decided.status, request.id, keep=request.keep)

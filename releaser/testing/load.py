@@ -28,6 +28,10 @@ UNFINISHED = "unfinished"
 """The client stopped before the answer came: nobody's fault."""
 
 
+GRACE = 0.5
+"""Seconds for what is under way when the client is stopped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One request. `at`: seconds since the load began; `status` None where no answer came, and then `error` says why."""
@@ -143,11 +147,13 @@ class Client:
         await self._finish(tasks, stop)
 
     async def _finish(self, tasks: set[asyncio.Task[None]], stop: asyncio.Event) -> None:
-        end = asyncio.get_running_loop().time() + (0.5 if stop.is_set() else self._traffic.patience + 1)
-        while tasks and asyncio.get_running_loop().time() < end:
-            await asyncio.wait(tasks, timeout=0.05)
-            if stop.is_set():
-                end = min(end, asyncio.get_running_loop().time() + 0.5)
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._traffic.patience + 1) as limit:
+                while tasks:
+                    await asyncio.wait(tasks, timeout=0.05)
+                    if stop.is_set():
+                        limit.reschedule(min(limit.when() or 0.0, loop.time() + GRACE))
         left = list(tasks)
         for task in left:
             task.cancel()
@@ -163,7 +169,7 @@ class Client:
                 response = await self._ask(name)
         except TimeoutError:
             error = "time-out"
-        except (OSError, EOFError, ValueError) as problem:
+        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as problem:
             error = type(problem).__name__
         except asyncio.CancelledError:
             error = UNFINISHED

@@ -20,7 +20,7 @@ __all__ = ["EnvoyOptions", "EnvoyRouter"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+:[1-9][0-9]{0,4}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$")]
-Seconds = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}s$")]
+Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(?:ms|s|m)$")]
 
 LOOK_WITHIN = 2.0
 """Seconds for Envoy to take up a renamed route file; it needs a few milliseconds."""
@@ -47,13 +47,15 @@ class EnvoyOptions(BaseModel):
     route: Name = "releaser"
     """The name of the route configuration in that file."""
     clusters: dict[Slot, Name] = {"blue": "blue", "green": "green"}
-    timeout: Seconds = "15s"
+    timeout: Duration = "15s"
     """After this time a request that hangs ends as a 504, and counts as failed."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if set(self.clusters) != set(SLOTS) or len(set(self.clusters.values())) != len(SLOTS):
             raise ValueError("clusters names one cluster for blue and another one for green")
+        if self.admin is not None and int(self.admin.rpartition(":")[2]) > 65535:
+            raise ValueError("the port of admin is at most 65535")
         if self.managed and self.listen is None:
             raise ValueError("a managed Envoy needs the port that users reach: listen: 8080")
         if not self.managed and (self.admin is None or self.rds is None):
@@ -77,7 +79,7 @@ class EnvoyRouter:
     def write(self, split: Split, binding: Binding, generation: int) -> Recipe:
         options = self._options
         routes = envoy_config.open_routes(
-            options.route, options.clusters, shares(split, binding), generation, options.timeout
+            options.route, options.clusters, shares(split, binding), generation, envoy_config.seconds(options.timeout)
         )
         whole = envoy_config.text(envoy_config.discovery_response(routes, generation))
         return ({"do": "replace", "path": self._rds, "text": whole, "mode": 0o644},)

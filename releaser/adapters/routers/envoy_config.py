@@ -6,7 +6,7 @@ from typing import Any
 
 from releaser.core.values import SLOTS, Slot
 
-__all__ = ["Clusters", "bootstrap", "closed_routes", "discovery_response", "open_routes", "text"]
+__all__ = ["Clusters", "bootstrap", "closed_routes", "discovery_response", "open_routes", "seconds", "text"]
 
 Clusters = Mapping[Slot, str]
 TYPE = "type.googleapis.com/envoy."
@@ -20,6 +20,7 @@ NOTHING_SERVES = "no release serves here yet\n"
 UPSTREAM_IDLE = "1.5s"
 """Below the keep-alive time of application servers (2 s and 5 s are common): who closes first must be Envoy, else a
 request meets a connection that is just being closed, and fails."""
+NOBODY = {"address_prefix": "255.255.255.255", "prefix_len": 32}
 PLENTY = 1_000_000
 """Envoy's own limits (1024 requests and connections a cluster) would answer 503 for a slow release before the release does."""
 
@@ -28,10 +29,18 @@ def text(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
+def seconds(duration: str) -> str:
+    """Envoy knows seconds only: "250ms" is "0.25s", "2m" is "120s"."""
+    for unit, size in (("ms", 0.001), ("s", 1.0), ("m", 60.0)):
+        if duration.removesuffix(unit).isdigit():
+            return f"{int(duration.removesuffix(unit)) * size:g}s"
+    raise ValueError(f"{duration!r} is not a duration")
+
+
 def open_routes(
     name: str, clusters: Clusters, shares: Mapping[Slot, int], generation: int, timeout: str
 ) -> dict[str, Any]:
-    """Both clusters by weight, in whole percents; `timeout` ("15s") turns a request that hangs into a 504. No retries:
+    """Both clusters by weight, in whole percents; `timeout` ("15s", seconds only) turns a request that hangs into a 504. No retries:
     each request must count once, for the release that got it.
     """
     weights = [{"name": clusters[slot], "weight": shares[slot]} for slot in SLOTS]
@@ -85,7 +94,9 @@ def bootstrap(
 
 
 def _connections(rds: str, name: str) -> dict[str, Any]:
-    """`use_remote_address` makes Envoy drop what outsiders say in x-envoy-* headers: a client must not ask for retries."""
+    """Envoy does what the x-envoy-* headers of "internal" clients say, and by default those of private addresses are: one
+    could ask for retries, or for a time-out of 1 ms that counts against a release. So nobody is internal.
+    """
     source = {"resource_api_version": "V3", "path_config_source": {"path": rds}}
     return {
         "name": "envoy.filters.network.http_connection_manager",
@@ -93,7 +104,7 @@ def _connections(rds: str, name: str) -> dict[str, Any]:
             "@type": CONNECTIONS,
             "stat_prefix": "in",
             "use_remote_address": True,
-            "internal_address_config": {"cidr_ranges": []},
+            "internal_address_config": {"cidr_ranges": [NOBODY]},
             "preserve_external_request_id": True,
             "server_header_transformation": "PASS_THROUGH",
             "rds": {"route_config_name": name, "config_source": source},

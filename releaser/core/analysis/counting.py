@@ -8,19 +8,21 @@ the time-out this is no measure of errors any more: the time-out has to be above
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from releaser.core.values import Counts
 
 __all__ = ["Block", "BlockBuilder", "ReleaseTally", "RouterTally"]
 
+NONE = Counts()
+"""A release that a router does not name has had no request there."""
 ENOUGH = 2
 """Candidate requests that close a block."""
 LONGEST = 30.0
 """Seconds after which one candidate request is enough to close it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Requests and errors of both versions in the same interval on the same routers: 0 <= x <= n."""
 
     n_c: int = 0
@@ -28,8 +30,8 @@ class Block:
     n_s: int = 0
     x_s: int = 0
 
-    def __add__(self, other: "Block") -> "Block":
-        return Block(self.n_c + other.n_c, self.x_c + other.x_c, self.n_s + other.n_s, self.x_s + other.x_s)
+    def plus(self, n_c: int, x_c: int, n_s: int, x_s: int) -> "Block":
+        return Block(self.n_c + n_c, self.x_c + x_c, self.n_s + n_s, self.x_s + x_s)
 
 
 @dataclass(slots=True)
@@ -51,17 +53,21 @@ class ReleaseTally:
     def read(self, counts: Counts, at: float) -> None:
         """Take the cumulative counters of second `at`, not lower than the last ones."""
         self._last = counts
-        self.begun = max(self.begun, counts.completed + counts.active)
-        self._history.append((at, self.begun))
-        overdue = max(0, self._begun_by(at - self.timeout) - counts.completed)
-        grown = max(0, counts.completed + overdue - self.n)
-        # An error whose request is not counted yet (the two counters are not read in one instant) waits for it.
-        self.x = max(self.x, min(counts.failed + overdue, self.x + grown))
-        self.n += grown
+        completed, failed = counts.completed, counts.failed
+        self.begun = max(self.begun, completed + counts.active)
+        overdue = self._begun_by(at - self.timeout, at) - completed
+        if overdue > 0:
+            completed, failed = completed + overdue, failed + overdue
+        if completed > self.n:
+            # An error whose request is not counted yet (the two counters are not read in one instant) waits for it.
+            failed = min(failed, self.x + completed - self.n)
+            self.n = completed
+            self.x = max(self.x, failed)
 
-    def _begun_by(self, then: float) -> int:
-        """Requests begun by the last reading at or before `then`; forgets the readings before that one."""
+    def _begun_by(self, then: float, now: float) -> int:
+        """Requests begun by the last reading at or before `then`; forgets the readings before that one, and adds this one."""
         history = self._history
+        history.append((now, self.begun))
         while len(history) > 1 and history[1][0] <= then:
             history.popleft()
         return history[0][1] if history[0][0] <= then else 0
@@ -95,17 +101,15 @@ class RouterTally:
 
     def read(self, counts: Mapping[str, Counts], at: float) -> Block | None:
         """The traffic since the last reading; None where there is nothing to compare with (a baseline, or counters that fell)."""
-        pair = [counts.get(release, Counts()) for release in self._pair]
-        if any(tally.fell(one) for tally, one in zip(self._tallies, pair, strict=True)):
+        candidate, stable = (counts.get(release, NONE) for release in self._pair)
+        if self._tallies[0].fell(candidate) or self._tallies[1].fell(stable):
             self._tallies = (ReleaseTally(self._timeout), ReleaseTally(self._timeout))
             self._baseline = None
-        for tally, one in zip(self._tallies, pair, strict=True):
-            tally.read(one, at)
+        self._tallies[0].read(candidate, at)
+        self._tallies[1].read(stable, at)
         before, total = self._baseline, self.total
         self._baseline = total
-        if before is None:
-            return None
-        return Block(total.n_c - before.n_c, total.x_c - before.x_c, total.n_s - before.n_s, total.x_s - before.x_s)
+        return None if before is None else total.plus(-before.n_c, -before.x_c, -before.n_s, -before.x_s)
 
 
 class BlockBuilder:
@@ -123,9 +127,8 @@ class BlockBuilder:
 
     def add(self, block: Block, at: float) -> Block | None:
         """The block that closes with this reading, if one does."""
-        self._sum += block
-        if self._sum.n_c >= ENOUGH or (self._sum.n_c and at - self._opened >= LONGEST):
-            closed = self._sum
+        closed = self._sum = self._sum.plus(*block)
+        if closed.n_c >= ENOUGH or (closed.n_c and at - self._opened >= LONGEST):
             self.drop(at)
             return closed
         return None

@@ -6,7 +6,7 @@ block to block, so E >= 1/alpha happens with probability <= alpha at most, ever 
 errors and not only for Poisson ones: (1 + y)**n <= exp(n y), and the exponents cancel at p_c = rho0 p_s.
 """
 
-from math import exp, inf, log, log1p, sqrt
+from math import exp, expm1, inf, log, log1p, sqrt
 
 __all__ = ["DELAYED", "PRIOR", "RATIOS", "BadErrors", "log_sum"]
 
@@ -28,65 +28,67 @@ class BadErrors:
     a cause, from history. Raises ValueError outside these.
     """
 
-    __slots__ = ("_left", "_now", "_rho0", "_seen", "_tempered", "_waiting", "ratios", "stakes")
+    __slots__ = ("_idle", "_left", "_now", "_rho0", "_seen", "_tempered", "_waiting", "log_e", "ratios", "stakes")
 
     def __init__(self, rho0: float, phi: float = 1.0) -> None:
         bets = [(ratio, stake) for ratio, stake in zip(RATIOS, PRIOR, strict=True) if ratio > rho0]
-        if rho0 < 1 or not bets or phi < 1:
+        if not 1 <= rho0 < RATIOS[-1] or phi < 1:
             raise ValueError(
                 f"not_worse_than must be from 1 to below {RATIOS[-1]:g} and phi at least 1: {rho0=} {phi=}"
             )
         total = sum(stake for _, stake in bets)
+        self.log_e = 0.0
+        """ln E: 0 before any traffic, ln(1/alpha) where the candidate is to go back."""
         self.ratios = tuple(ratio for ratio, _ in bets)
-        self.stakes = tuple(log(stake / total) for _, stake in bets)
+        self.stakes = tuple(stake / total for _, stake in bets)
         self._rho0 = rho0
         self._tempered = 1 / phi
-        self._now = list(self.stakes)  # ln(pi_j L_j)
-        self._waiting = [-inf] * len(bets)  # ln W_j
-        self._left = 0.0  # ln of the delayed stake that no start has taken yet
+        self._now = [log((1 - DELAYED) * stake) for stake in self.stakes]  # ln of each bet's part of E
+        self._waiting = [-inf] * len(bets)  # the same for the bets that were started later
+        self._left = log(DELAYED)  # ln of the delayed stake that no start has taken yet
+        self._idle = 0  # blocks without evidence since the last bet; their starts are paid out with it
         self._seen = (0, 0)  # stable (n, x) over the earlier blocks
-
-    @property
-    def log_e(self) -> float:
-        """As ln E: 0 before any traffic, ln(1/alpha) where the candidate is to go back."""
-        now, later = log(1 - DELAYED), log(DELAYED)
-        return log_sum([now + bet for bet in self._now] + [later + bet for bet in (*self._waiting, self._left)])
 
     def block(self, n_c: int, x_c: int, n_s: int, x_s: int) -> None:
         """Traffic of the same interval: `n` requests with `x` errors, candidate and stable. One side empty: no evidence."""
-        if n_c and n_s:
-            seen_n, seen_x = self._seen
-            base = (seen_x + 0.5) / (seen_n + 1)
-            if seen_n and base > HIGH_BASE:
-                self._bet(frequent(self.ratios, self._rho0, (n_c, x_c, n_s, x_s), base))
-            else:
-                self._bet(rare(self.ratios, self._rho0, (n_c, x_c, n_s, x_s)))
-        self._seen = (self._seen[0] + n_s, self._seen[1] + x_s)
+        seen_n, seen_x = self._seen
+        self._seen = (seen_n + n_s, seen_x + x_s)
+        if not (n_c and n_s):
+            return
+        base = (seen_x + 0.5) / (seen_n + 1)
+        if seen_n and base > HIGH_BASE:
+            self._bet(frequent(self.ratios, self._rho0, (n_c, x_c, n_s, x_s), base))
+        elif x_c or x_s:
+            self._bet(rare(self.ratios, self._rho0, (n_c, x_c, n_s, x_s)))
+        else:
+            self._idle += 1
 
     def alone(self, n_c: int, x_c: int, rate: float) -> None:
         """Traffic without a version beside it: against `rho0 * rate`, where `rate` bounds stable's error rate from above."""
         self._bet([x_c * log(r / self._rho0) - n_c * rate * (r - self._rho0) for r in self.ratios])
 
     def _bet(self, factors: list[float]) -> None:
-        tempered = self._tempered
-        start = log(STARTS) + self._left
-        self._left += log1p(-STARTS)
+        kept = (self._idle + 1) * log1p(-STARTS)
+        start = self._left + log(-expm1(kept))
+        self._left += kept
+        self._idle = 0
+        now, waiting, tempered = self._now, self._waiting, self._tempered
         for j, stake in enumerate(self.stakes):
             factor = factors[j] * tempered
-            waiting, new = self._waiting[j], start + stake
-            high, low = (waiting, new) if waiting > new else (new, waiting)
-            self._waiting[j] = high + log1p(exp(low - high)) + factor
-            self._now[j] += factor
+            old, new = waiting[j], start + log(stake)
+            high, low = (old, new) if old > new else (new, old)
+            waiting[j] = high + log1p(exp(low - high)) + factor
+            now[j] += factor
+        self.log_e = log_sum([*now, *waiting, self._left])
 
 
 def rare(ratios: tuple[float, ...], rho0: float, block: tuple[int, int, int, int]) -> list[float]:
     """Logarithm of each bet's factor from errors alone: whose error was each, given that there were e? Needs no rate at all."""
     n_c, x_c, n_s, x_s = block
     theta = n_c / (n_c + n_s)
-    allowed = log1p(theta * (rho0 - 1))
-    if x_c + x_s == 0:
-        return [0.0] * len(ratios)
-    return [x_c * log(r / rho0) - (x_c + x_s) * (log1p(theta * (r - 1)) - allowed) for r in ratios]
+    errors = x_c + x_s
+    allowed = errors * log1p(theta * (rho0 - 1))
+    return [x_c * log(r / rho0) - errors * log1p(theta * (r - 1)) + allowed for r in ratios]
 
 
 def frequent(ratios: tuple[float, ...], rho0: float, block: tuple[int, int, int, int], q_s: float) -> list[float]:
@@ -119,7 +121,7 @@ def nearest(n_c: int, q_c: float, n_s: int, q_s: float, rho0: float) -> float:
 def log_sum(logs: list[float]) -> float:
     """Logarithm of the sum of exp(logs), without overflow."""
     high = max(logs)
-    return high + log(sum(exp(one - high) for one in logs))
+    return high + log(sum([exp(one - high) for one in logs]))
 
 
 def _bernoulli(n: int, x: int, q: float, p: float) -> float:

@@ -8,7 +8,7 @@ from math import ceil, log, sqrt
 
 from releaser.core.analysis.errors_bad import DELAYED, PRIOR, RATIOS
 from releaser.core.analysis.errors_good import least_favourable
-from releaser.core.analysis.judge import tolerance
+from releaser.core.analysis.evidence import tolerance
 from releaser.core.analysis.wording import ratio, span
 from releaser.core.plan import Plan
 

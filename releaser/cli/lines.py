@@ -1,0 +1,88 @@
+"""What is a line on the screen, before anybody prints it? Text with styles by meaning, free of anything that moves a cursor."""
+
+import textwrap
+from collections.abc import Iterable
+from typing import Literal
+
+__all__ = ["Line", "Span", "Style", "aligned", "line", "plain", "text_of", "width_of", "wrapped"]
+
+Style = Literal["", "good", "bad", "warn", "strong"]
+"""By meaning. Each styled text also says in words what its style says: colour is never the only carrier."""
+Span = tuple[str, Style]
+Line = tuple[Span, ...]
+
+
+def plain(text: object) -> str:
+    """`text` on one line, with everything that is not printable written out: an escape code becomes \\x1b."""
+    return "".join(c if c.isprintable() else _written_out(c) for c in str(text))
+
+
+def _written_out(character: str) -> str:
+    if character in "\n\r\t":
+        return " "
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def line(*parts: str | Span) -> Line:
+    """A line of texts and (text, style) pairs; hostile characters in them are neutralised here."""
+    spans: list[Span] = []
+    for part in parts:
+        text, style = (part, "") if isinstance(part, str) else part
+        spans.append((plain(text), style))  # type: ignore[arg-type]  # "" is a Style
+    return tuple(spans)
+
+
+def text_of(parts: Line) -> str:
+    return "".join(text for text, _ in parts)
+
+
+def width_of(parts: Line) -> int:
+    return sum(len(text) for text, _ in parts)
+
+
+def wrapped(parts: Line, width: int, indent: int = 0) -> list[Line]:
+    """Lines of at most `width` columns, broken at spaces; those after the first begin `indent` columns further right."""
+    text = text_of(parts)
+    if len(text) <= width:
+        return [parts]
+    styles = [style for piece, style in parts for _ in piece]
+    broken = textwrap.wrap(
+        text,
+        width,
+        subsequent_indent=" " * indent,
+        drop_whitespace=True,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    )
+    lines: list[Line] = []
+    at = 0
+    for number, piece in enumerate(broken):
+        body = piece[indent:] if number else piece
+        start = text.index(body, at)
+        at = start + len(body)
+        lead: list[Span] = [(" " * indent, "")] if number and indent else []
+        lines.append((*lead, *_spans(body, styles[start:at])))
+    return lines
+
+
+def _spans(text: str, styles: list[Style]) -> Iterable[Span]:
+    start = 0
+    for at in range(1, len(text) + 1):
+        if at == len(text) or styles[at] != styles[start]:
+            yield text[start:at], styles[start]
+            start = at
+
+
+def aligned(rows: Iterable[tuple[Line, ...]], gap: int = 2) -> list[Line]:
+    """Rows of cells as lines, each column as wide as its widest cell; the last one is left as it is."""
+    table = list(rows)
+    columns = max((len(row) for row in table), default=0)
+    widths = [max((width_of(row[i]) for row in table if i < len(row) - 1), default=0) for i in range(columns)]
+    lines: list[Line] = []
+    for row in table:
+        spans: list[Span] = []
+        for i, cell in enumerate(row):
+            pad = widths[i] + gap - width_of(cell) if i < len(row) - 1 else 0
+            spans += [*cell, (" " * pad, "")]
+        lines.append(tuple(span for span in spans if span[0]))
+    return lines

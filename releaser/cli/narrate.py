@@ -1,0 +1,133 @@
+"""Who tells what happens while a release runs? A thread of its own: a terminal that stops reading never stops the release."""
+
+import queue
+import threading
+import time
+from typing import Protocol
+
+from releaser.cli.follow import Following, worth_telling
+from releaser.cli.lines import line
+from releaser.cli.render import clock_time, json_text
+from releaser.cli.run import Run
+from releaser.core.codec import encode_event
+from releaser.core.events import Entry
+from releaser.core.story import say_seconds, tell
+
+__all__ = ["HEARTBEAT", "JsonLines", "Narrator", "Silent", "StoryLines", "Teller"]
+
+HEARTBEAT = 30.0
+"""Seconds: a log in which nothing happens for longer looks dead."""
+PATIENCE = 3.0
+"""Seconds that the end of a command waits for a reader who has stopped reading."""
+
+
+class Teller(Protocol):
+    """How entries are shown. Called from the narrator's thread only."""
+
+    every: float
+    """Seconds between two calls of `idle` while nothing happens."""
+
+    def entry(self, following: Following, entry: Entry) -> None: ...
+
+    def idle(self, following: Following) -> None: ...
+
+    def end(self, following: Following) -> None: ...
+
+
+class Silent:
+    """-o json and yaml: one document at the end, nothing before."""
+
+    every = HEARTBEAT
+
+    def entry(self, following: Following, entry: Entry) -> None: ...
+
+    def idle(self, following: Following) -> None: ...
+
+    def end(self, following: Following) -> None: ...
+
+
+class StoryLines:
+    """Not a terminal: a line an event with its time, and a sign of life every 30 s."""
+
+    every = HEARTBEAT
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def entry(self, following: Following, entry: Entry) -> None:
+        if worth_telling(entry.event) or self.run.options.verbose:
+            self.run.screen.note(line(clock_time(entry.moment.wall), "  ", tell(entry.event)))
+
+    def idle(self, following: Following) -> None:
+        wall = self.run.now()
+        r = following.rollout
+        if r is not None:
+            for_ = say_seconds(max(0.0, following.time_at(wall) - r.since))
+            said = (
+                f"still {r.phase} at step {r.step + 1} of {len(r.plan.steps)}, for {for_}"
+                if r.step >= 0
+                else f"still {r.phase}, for {for_}"
+            )
+            why = f": {r.judged.why}" if r.judged else ""
+            self.run.screen.note(line(clock_time(wall), "  ", said, why))
+
+    def end(self, following: Following) -> None: ...
+
+
+class JsonLines:
+    """-o jsonl: an event a line, on stdout."""
+
+    every = HEARTBEAT
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def entry(self, following: Following, entry: Entry) -> None:
+        head = {
+            "schema": 1,
+            "rollout": entry.rollout,
+            "seq": entry.seq,
+            "at": entry.moment.wall,
+            "text": tell(entry.event),
+        }
+        body = json_text(head, compact=True)[:-1]
+        self.run.screen.text(f'{body},"event":{encode_event(entry.event)}}}')
+
+    def idle(self, following: Following) -> None: ...
+
+    def end(self, following: Following) -> None: ...
+
+
+class Narrator:
+    """Takes entries from any thread at once and tells them from its own. Implements ports.Notifier."""
+
+    def __init__(self, teller: Teller, following: Following) -> None:
+        self.teller = teller
+        self.following = following
+        self.waiting: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self.thread = threading.Thread(target=self._serve, daemon=True, name="narrator")
+        self.thread.start()
+
+    def tell(self, entry: Entry) -> None:
+        self.waiting.put(entry)
+
+    def close(self) -> None:
+        """Everything that was taken is told, unless the reader has stopped reading."""
+        self.waiting.put(None)
+        self.thread.join(PATIENCE)
+
+    def _serve(self) -> None:
+        heard = time.monotonic()
+        while True:
+            try:
+                entry = self.waiting.get(timeout=max(0.01, heard + self.teller.every - time.monotonic()))
+            except queue.Empty:
+                self.teller.idle(self.following)
+                heard = time.monotonic()
+                continue
+            if entry is None:
+                self.teller.end(self.following)
+                return
+            self.following.take(entry)
+            self.teller.entry(self.following, entry)
+            heard = time.monotonic()

@@ -1,0 +1,1 @@
+"""What each screen says: pure functions from data to lines."""

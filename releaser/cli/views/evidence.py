@@ -1,0 +1,82 @@
+"""What speaks for and against the candidate, in plain numbers?"""
+
+from math import exp, log, sqrt
+
+from releaser.cli.follow import Following
+from releaser.cli.lines import Line, Style, line
+from releaser.cli.views.names import names_of
+from releaser.core.events import Figures
+from releaser.core.plan import Judging
+from releaser.core.story import say_seconds
+from releaser.core.values import Counts, Verdict
+
+__all__ = ["error_rate", "evidence_lines", "odds", "seen_share", "soon"]
+
+VERDICTS: dict[Verdict, Style] = {Verdict.GOOD: "good", Verdict.BAD: "bad", Verdict.NO_DATA: "warn"}
+
+
+def error_rate(counts: Counts) -> str:
+    """As in 3.1 % (71/2290)."""
+    if not counts.completed:
+        return "no requests yet"
+    return f"{100 * counts.failed / counts.completed:.1f} % ({counts.failed}/{counts.completed})"
+
+
+def odds(log_e: float) -> str:
+    """What an e-value says as odds: 12 to 1. Below even it says nothing yet."""
+    if log_e <= 0:
+        return "none yet"
+    return "over 1,000,000 to 1" if log_e > log(1e6) else f"{exp(log_e):,.1f} to 1"
+
+
+def seen_share(following: Following) -> tuple[float, float] | None:
+    """(percent, plus or minus two standard errors) of requests that the candidate answered in this step."""
+    r = following.rollout
+    if r is None or r.judged is None or r.judged.step != r.step:
+        return None
+    here, base = r.judged.figures, following.step_figures or Figures()
+    candidate = here.candidate.completed - base.candidate.completed
+    total = candidate + here.stable.completed - base.stable.completed
+    if candidate < 0 or total <= 0:
+        return None
+    share = candidate / total
+    return 100 * share, 200 * sqrt(max(share * (1 - share), 1 / total) / total)
+
+
+def soon(following: Following, wall: float) -> str:
+    """When the verdict will be bad if the evidence goes on growing as it did; empty where it does not."""
+    r, before = following.rollout, following.before
+    if r is None or r.judged is None or before is None or r.judged.verdict is Verdict.BAD:
+        return ""
+    seconds, grown = r.judged_at - before[0], r.judged.figures.log_bad - before[1].log_bad
+    missing = -log(r.plan.judging.alpha) - r.judged.figures.log_bad
+    if seconds <= 0 or grown <= 0.05 or missing <= 0:
+        return ""
+    left = missing * seconds / grown - (following.time_at(wall) - r.judged_at)
+    return f"verdict bad in about {say_seconds(max(1.0, left))}" if left < 600 else ""
+
+
+def evidence_lines(following: Following, wall: float) -> list[Line]:
+    r = following.rollout
+    if r is None or r.step < 0:
+        return []
+    if r.judged is None:
+        return [line("evidence   ", "nothing counted in this step yet")]
+    figures, (candidate, stable) = r.judged.figures, names_of(r.plan)
+    counted = f"{candidate} {error_rate(figures.candidate)}"
+    beside = f"   {stable} {error_rate(figures.stable)}" if stable else ""
+    lines = [line("errors     ", counted, beside)]
+    if r.plan.judging.errors and r.plan.origin:
+        lines.append(_weighed(figures, r.plan.judging))
+    verdict = r.judged.verdict
+    said = soon(following, wall)
+    lines.append(
+        line("judge      ", (str(verdict), VERDICTS.get(verdict, "")), ": ", r.judged.why, f"   {said}" if said else "")
+    )
+    return lines
+
+
+def _weighed(figures: Figures, rule: Judging) -> Line:
+    against = f"against: {odds(figures.log_bad)}, bad at {odds(-log(rule.alpha))}"
+    for_ = f"for: {odds(figures.log_good)}, enough at {odds(-log(rule.beta))}"
+    return line("evidence   ", against, "   ", for_)

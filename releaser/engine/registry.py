@@ -1,0 +1,73 @@
+"""Which adapters are there? Entry points by group and kind; built-ins always, those of others only by name.
+
+An adapter that is not listed, or not used, is never imported.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from pydantic import BaseModel
+
+from releaser.errors import ConfigError, ReleaserError
+
+__all__ = ["GROUPS", "Registry"]
+
+GROUPS = ("targets", "routers", "probes", "secrets", "notifiers")
+OURS = "releaser"
+
+
+class Registry(Mapping[tuple[str, str], type[BaseModel]]):
+    """(group, kind) -> that adapter's Options, imported when it is first asked for; `adapter` answers the class itself.
+
+    `allowed` names distributions whose adapters may be used beside the built-in ones.
+    """
+
+    def __init__(self, found: Iterable[EntryPoint], allowed: Collection[str] = ()) -> None:
+        self._points: dict[tuple[str, str], EntryPoint] = {}
+        for point in found:
+            owner = point.dist.name if point.dist else ""
+            if owner != OURS and owner not in allowed:
+                continue
+            key = (point.group.removeprefix(f"{OURS}."), point.name)
+            if key in self._points and self._points[key].value != point.value:
+                raise ConfigError(
+                    f"two plug-ins bring {key[0]} of kind {key[1]}: {self._points[key].value} and {point.value}; "
+                    "allow only one of them"
+                )
+            self._points[key] = point
+
+    @classmethod
+    def installed(cls, allowed: Collection[str] = ()) -> "Registry":
+        """What is installed in this Python. Raises ConfigError where releaser itself is not."""
+        registry = cls((point for group in GROUPS for point in entry_points(group=f"{OURS}.{group}")), allowed)
+        if not registry:
+            raise ConfigError(
+                "releaser runs without being installed, so its adapters are not found; pip install releaser"
+            )
+        return registry
+
+    def adapter(self, group: str, kind: str) -> Any:
+        """The adapter's class. Raises KeyError for an unknown one, ReleaserError for one that cannot be loaded."""
+        point = self._points[group, kind]
+        try:
+            return point.load()
+        except (ImportError, AttributeError) as error:
+            raise ReleaserError(
+                f"the adapter {point.value} for {group} of kind {kind} cannot be loaded ({error}); reinstall its package"
+            ) from error
+
+    def __getitem__(self, key: tuple[str, str]) -> type[BaseModel]:
+        options = getattr(self.adapter(*key), "Options", None)
+        if not (isinstance(options, type) and issubclass(options, BaseModel)):
+            raise ReleaserError(f"the adapter {self._points[key].value} has no Options; its package must be corrected")
+        return options
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._points
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(sorted(self._points))
+
+    def __len__(self) -> int:
+        return len(self._points)

@@ -1,0 +1,131 @@
+"""From a checked environment to the ports that its plan names: which adapter for what, over which shell.
+
+A local environment and a fleet share all of this but the shell.
+"""
+
+import getpass
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from releaser.adapters.hosts.artifact import Artifact
+from releaser.config.environment import Environment, Router, Target
+from releaser.engine.local_router import LocalRouter
+from releaser.engine.registry import Registry
+from releaser.engine.threads import together
+from releaser.errors import ConfigError
+from releaser.ports import Probe, Site, World
+from releaser.ports import Target as TargetPort
+from releaser.shell import Shell
+
+__all__ = ["Wiring", "whoami"]
+
+
+def whoami(environ: Mapping[str, str]) -> str:
+    """Who is behind this process, for people: a CI job by its own name, else user@host."""
+    for names in (("GITHUB_REPOSITORY", "GITHUB_RUN_ID"), ("CI_PROJECT_PATH", "CI_JOB_ID"), ("JOB_NAME", "BUILD_NUMBER")):
+        if all(environ.get(name) for name in names):
+            return "ci:" + "#".join(environ[name] for name in names)
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = "somebody"
+    return f"{user}@{socket.gethostname().partition('.')[0]}"
+
+
+@dataclass(slots=True)
+class Wiring:
+    """One environment's adapters, each made when it is first needed. `env` resolves the application's variables."""
+
+    environment: Environment
+    registry: Registry
+    holder: str
+    folder: Path
+    env: Callable[[], Mapping[str, str]] = dict
+    artifact: Artifact | None = None
+    shells: dict[tuple[str, str], Shell] = field(default_factory=dict)
+    routers: dict[str, LocalRouter] = field(default_factory=dict)
+
+    def world(self, journal_head: Callable[[], tuple[str, int, str] | None] = lambda: None) -> World:
+        """Every port of this environment. Raises ConfigError for what is not there yet or not installed."""
+        env = self.env() if self.artifact else {}
+        targets, probes, sites = {}, {}, {}
+        for name, target in self.environment.targets.items():
+            shells = {host.name: self._shell(name, target, host.name) for host in target.options.hosts}  # type: ignore[union-attr]  # read_environment puts the adapter's Options there
+            kind = self.registry.adapter("targets", target.kind)
+            targets[name] = kind(name, target.options, shells, self.artifact, env)
+            probes[name] = self._probe(name, target)
+            for host in target.router.hosts:
+                sites[f"{name}/{host}"] = self._site(name, target, host)
+        return World(targets, probes, sites, self.holder, together, journal_head)
+
+    def finest(self, router: str) -> int:
+        """The smallest share that a router can give, in whole percent."""
+        name, _, host = router.partition("/")
+        return int(self._dialect(name, self.environment.targets[name], host).finest)
+
+    def run_local_routers(self) -> None:
+        """Start the routers that releaser itself runs for this environment, where they do not run."""
+        for name, target in self.environment.targets.items():
+            if target.router.managed:
+                self._local_router(name, target).ensure()
+
+    def _probe(self, name: str, target: Target) -> Probe:
+        options = self.environment.probes
+        chosen = "up" if "up" in options and options["up"].kind != "router" else min(
+            probe for probe, said in options.items() if said.kind != "router"
+        )
+        kind = self.registry.adapter("probes", options[chosen].kind)
+        hosts: Any = target.options
+        addresses = {
+            host.name: ("127.0.0.1" if target.connection == "local" else host.name, hosts.ports_of(host.name))
+            for host in hosts.hosts
+        }
+        probe: Probe = kind(options[chosen].options, addresses)
+        return probe
+
+    def _site(self, name: str, target: Target, host: str) -> Site:
+        from releaser.adapters.routers.site import RouterSite
+
+        shell = self._shell(name, target, host)
+        state = target.router.state or f"{self._path(target)}/.releaser/router"
+        site = RouterSite(f"{name}/{host}", shell, state, self._dialect(name, target, host), self.environment.name)
+        return Site(site, site, site, site.ledger)
+
+    def _dialect(self, name: str, target: Target, host: str) -> Any:
+        if target.router.managed:
+            return self._local_router(name, target).dialect
+        return self.registry.adapter("routers", target.router.kind)(_for_host(target.router, host))
+
+    def _local_router(self, name: str, target: Target) -> LocalRouter:
+        if name not in self.routers:
+            shell = self._shell(name, target, target.router.hosts[0])
+            ports = target.options.ports_of(target.options.hosts[0].name)  # type: ignore[union-attr]  # as above
+            self.routers[name] = LocalRouter(target.router.options, Path(self._path(target)) / "router", ports, shell)
+        return self.routers[name]
+
+    def _shell(self, name: str, target: Target, host: str) -> Shell:
+        if target.connection != "local":
+            raise ConfigError(
+                f"target {name} is reached by SSH, which this version cannot do yet; `connection: local` and "
+                "`hosts: [local]` mean this machine",
+                code="not-yet",
+            )
+        key = (name, host)
+        if key not in self.shells:
+            from releaser.shell.local import LocalShell
+
+            self.shells[key] = LocalShell(Path(self._path(target)) / ".releaser", host)
+        return self.shells[key]
+
+    def _path(self, target: Target) -> str:
+        path: str = target.options.path  # type: ignore[union-attr]  # as above
+        if path.startswith("./"):
+            return str(self.folder / path[2:])
+        return str(Path(path).expanduser())
+
+
+def _for_host(router: Router, host: str) -> Any:
+    return router.options

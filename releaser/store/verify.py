@@ -1,0 +1,137 @@
+"""Is the journal whole: every row in its place, as it was written, and with the summaries that follow from it?"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from releaser.core.codec import decode_event, kind_of
+from releaser.core.events import Entry
+from releaser.core.values import Moment
+from releaser.store.chain import fits
+from releaser.store.faults import corrupt
+from releaser.store.rows import checkpoint, hash_at, summary_for, tail
+from releaser.store.summaries import Summary, summarise
+
+__all__ = ["check_against", "problems"]
+
+MOST = 20
+PAGE = 1000
+"""Rows of one SELECT: a few milliseconds, for until it ends no commit can."""
+
+SELECT = (
+    "SELECT position, rollout, seq, at, boot, wall, event, hash FROM event WHERE position > ? ORDER BY position LIMIT ?"
+)
+
+
+@dataclass(slots=True)
+class Told:
+    """What a rollout's rows have said so far; the last one is decoded only at the end."""
+
+    summary: Summary
+    last: tuple[Any, ...]
+
+
+def problems(connection: sqlite3.Connection) -> Sequence[str]:
+    """A sentence for each problem, the first twenty. A million rows take some seconds, and no writer waits for it."""
+    told: dict[str, Told] = {}
+    found = list(islice(_chain(connection, told), MOST))
+    if found:  # summaries of rows that do not hold mean nothing
+        return found
+    return list(islice(_summaries(connection, told), MOST))
+
+
+def check_against(connection: sqlite3.Connection, path: Path, length: int, head: str) -> None:
+    """Raises JournalCorruptError unless row `length` is there with the hash `head`, or was pruned."""
+    (last, _), (pruned, _) = tail(connection), checkpoint(connection)
+    if last < length:
+        raise corrupt(path, f"it ends at row {last}, but a router's ledger knows {length} rows, so it was cut")
+    there = hash_at(connection, length)
+    if there is None and length < pruned:
+        return
+    if there is None or there.hex() != head:
+        raise corrupt(path, f"row {length} is not the one that a router's ledger knows")
+
+
+def _chain(connection: sqlite3.Connection, told: dict[str, Told]) -> Iterator[str]:
+    """Walk all rows; those that fit are added to `told`. After a problem the walk goes on from the row as it is."""
+    previous: Any
+    position, previous = checkpoint(connection)
+    while page := connection.execute(SELECT, (position, PAGE)).fetchall():
+        for *content, digest in page:
+            row = tuple(content)
+            if row[0] != position + 1:
+                pruned, pruned_hash = checkpoint(connection)
+                if pruned + 1 == row[0]:  # somebody pruned while we walked
+                    position, previous = pruned, pruned_hash
+            if row[0] != position + 1:
+                yield f"{_rows(position + 1, row[0] - 1)} missing"
+            elif not fits(previous, row, digest):
+                yield f"row {row[0]} (event {row[2]} of rollout {row[1]}) was changed, or moved, or the row before it was"
+            elif problem := _tell(told, row):
+                yield problem
+            position, previous = row[0], digest
+
+
+def _rows(first: int, last: int) -> str:
+    return f"row {first} is" if first == last else f"rows {first} to {last} are"
+
+
+def _tell(told: dict[str, Told], row: tuple[Any, ...]) -> str | None:
+    """Add a row that fits to what its rollout has said. The first and the finishing event matter, and the last."""
+    position, rollout, seq, *_, text = row
+    before = told.get(rollout)
+    if before:
+        before.last = row
+    if seq and '"kind":"Finished"' not in text:
+        return None
+    if seq and not before:
+        return None  # the rest of a rollout that a prune under way has begun to remove
+    try:
+        summary = summarise(before.summary if before else None, _entry(row))
+    except ValueError as fault:
+        return f"row {position} (event {seq} of rollout {rollout}) cannot be read: {fault}"
+    told[rollout] = Told(summary, row)
+    return None
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    _, rollout, seq, at, boot, wall, text = row
+    return Entry(rollout, seq, Moment(at, boot, wall), decode_event(text))
+
+
+def _summaries(connection: sqlite3.Connection, told: dict[str, Told]) -> Iterator[str]:
+    for rollout, said in told.items():
+        try:
+            last = _entry(said.last)
+        except ValueError as fault:
+            yield f"row {said.last[0]} (event {said.last[2]} of rollout {rollout}) cannot be read: {fault}"
+            continue
+        expected = replace(said.summary, last_seq=last.seq, last_kind=kind_of(last.event))
+        if problem := _differs(connection, expected):
+            yield problem
+    position, _ = tail(connection)
+    for (rollout,) in connection.execute(
+        "SELECT rollout FROM rollout WHERE last_position <= ?", (position,)
+    ).fetchall():
+        if rollout not in told and not _has_event(connection, rollout, 0):
+            yield f"rollout {rollout} has a summary and no events"
+
+
+def _differs(connection: sqlite3.Connection, expected: Summary) -> str | None:
+    """What is wrong with a rollout's summary. Entries that were added while we walked are no problem."""
+    rollout, stored = expected.rollout, summary_for(connection, expected.rollout)
+    if stored is None:
+        pruned = not _has_event(connection, rollout, 0)
+        return None if pruned else f"rollout {rollout} has events and no summary"
+    if stored.last_seq > expected.last_seq:
+        there = _has_event(connection, rollout, stored.last_seq)
+        return None if there else f"event {stored.last_seq} of rollout {rollout} is missing, the last that was written"
+    return None if stored == expected else f"the summary of rollout {rollout} does not say what its events say"
+
+
+def _has_event(connection: sqlite3.Connection, rollout: str, seq: int) -> bool:
+    found = connection.execute("SELECT 1 FROM event WHERE rollout = ? AND seq = ?", (rollout, seq))
+    return found.fetchone() is not None

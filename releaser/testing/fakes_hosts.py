@@ -1,0 +1,197 @@
+"""What do the hosts of a target do, without hosts? Slots, placed releases and their processes in memory.
+
+`FakeHost` is one host with two slots; `FakeTarget` and `FakeProbe` are the ports to all of them.
+"""
+
+
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from releaser.core.values import SLOTS, Reading, Release, Slot
+from releaser.errors import FailedError, FencedError, PortError, UnknownError, UnreachableError
+from releaser.ports import SlotState
+from releaser.testing.fakes_site import DirectLine, Line
+
+__all__ = ["FakeHost", "FakeProbe", "FakeRun", "FakeTarget", "HostWatcher", "healthy"]
+
+
+@dataclass(slots=True)
+class FakeRun:
+    """What one slot is bound to and whether its process should live."""
+
+    release: Release
+    since: float
+    """When it was started, by the host's clock."""
+    wanted: bool = True
+    """False once it was stopped: a crash leaves it True, since its supervisor starts it again."""
+    down_until: float = 0.0
+    """A crashed process comes back then."""
+    stop_at: float | None = None
+    """When it stops by itself: the end of its drain, or of the time that it is kept warm."""
+
+    def alive(self, at: float) -> bool:
+        return self.wanted and at >= self.down_until
+
+
+class HostWatcher:
+    """Told of every change at a host, after it has happened. Does nothing by itself."""
+
+    def placed(self, host: "FakeHost", release: Release) -> None: ...
+
+    def started(self, host: "FakeHost", slot: Slot, run: FakeRun) -> None: ...
+
+    def stopping(self, host: "FakeHost", slot: Slot, run: FakeRun) -> None:
+        """It will stop by itself at `run.stop_at`."""
+
+    def stopped(self, host: "FakeHost", slot: Slot, run: FakeRun) -> None: ...
+
+
+@dataclass(slots=True)
+class FakeHost:
+    """One host: placed releases, two slots with a supervisor each, and the fence of the last holder."""
+
+    name: str
+    clock: Callable[[], float]
+    watcher: HostWatcher = field(default_factory=HostWatcher)
+    fence: int = 0
+    placed: dict[str, Release] = field(default_factory=dict)
+    slots: dict[Slot, FakeRun] = field(default_factory=dict)
+
+    def serve(self, release: Release, slot: Slot) -> None:
+        """As if `release` had been started here earlier."""
+        self.placed[release.id] = release
+        self.slots[slot] = FakeRun(release, self.clock() - 3600.0)
+
+    def place(self, release: Release, fence: int) -> None:
+        self._expect(fence)
+        if release.id not in self.placed:
+            self.placed[release.id] = release
+            self.watcher.placed(self, release)
+
+    def start(self, release: Release, slot: Slot, fence: int) -> None:
+        """What already runs is not restarted; a stop that waits is called off."""
+        self._expect(fence)
+        run = self.slots.get(slot)
+        if run and run.wanted and run.release.id == release.id:
+            run.stop_at = None
+            return
+        if run and run.wanted and run.stop_at is None:
+            raise FailedError(f"{slot} of {self.name} runs {run.release.id}", code="slot-taken")
+        if release.id not in self.placed:
+            raise FailedError(f"{release.id} was never placed on {self.name}", code="not-placed")
+        self.slots[slot] = FakeRun(self.placed[release.id], self.clock())
+        self.watcher.started(self, slot, self.slots[slot])
+
+    def stop(self, release: str, slot: Slot, fence: int, drain: float) -> None:
+        """Stops after `drain` seconds, if the slot still holds `release` then and nobody started it again."""
+        self._expect(fence)
+        run = self.slots.get(slot)
+        if run and run.wanted and run.release.id == release:
+            run.stop_at = self.clock() + drain
+            self.watcher.stopping(self, slot, run)
+
+    def supervise(self) -> None:
+        """One turn of the supervisors: stop what is due."""
+        for slot, run in self.slots.items():
+            if run.wanted and run.stop_at is not None and self.clock() >= run.stop_at:
+                run.wanted = False
+                self.watcher.stopped(self, slot, run)
+
+    def inspect(self) -> dict[Slot, FakeRun | None]:
+        return {slot: self.slots.get(slot) for slot in SLOTS}
+
+    def running(self, release: str, at: float) -> bool:
+        return any(run.release.id == release and run.alive(at) for run in self.slots.values())
+
+    def _expect(self, fence: int) -> None:
+        if fence < self.fence:
+            raise FencedError(f"fence {fence} is over on {self.name}: it is at {self.fence}", code="fenced")
+        self.fence = fence
+
+
+@dataclass(frozen=True, slots=True)
+class FakeTarget:
+    """The port Target over all of its hosts: each is told, and the worst answer is the answer."""
+
+    hosts: Mapping[str, FakeHost]
+    lines: Mapping[str, Line] = field(default_factory=dict)
+
+    def inspect(self, *, within: float) -> tuple[SlotState, ...]:
+        found = self._each("inspect", {name: host.inspect for name, host in self.hosts.items()}, within)
+        return tuple(self._slot(slot, found) for slot in SLOTS)
+
+    def place(self, release: Release, *, fence: int, within: float) -> None:
+        self._each("place", {n: partial(host.place, release, fence) for n, host in self.hosts.items()}, within)
+
+    def start(self, release: Release, slot: Slot, *, fence: int, within: float) -> None:
+        self._each("start", {n: partial(host.start, release, slot, fence) for n, host in self.hosts.items()}, within)
+
+    def stop(self, release: str, slot: Slot, *, fence: int, drain: float, within: float) -> None:
+        acts = {n: partial(host.stop, release, slot, fence, drain) for n, host in self.hosts.items()}
+        self._each("stop", acts, within)
+
+    def _slot(self, slot: Slot, found: Mapping[str, Mapping[Slot, FakeRun | None]]) -> SlotState:
+        runs = {name: slots[slot] for name, slots in found.items()}
+        now = {name: host.clock() for name, host in self.hosts.items()}
+        said = {name: "running" if run and run.alive(now[name]) else "stopped" for name, run in runs.items()}
+        release = next((run.release.id for run in runs.values() if run), None)
+        return SlotState(slot, release, set(said.values()) == {"running"}, said)
+
+    def _each(self, call: str, acts: Mapping[str, Callable[[], object]], within: float) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        problems: list[PortError] = []
+        for name, act in acts.items():
+            try:
+                found[name] = self.lines.get(name, DIRECT).carry(call, act, within)
+            except PortError as problem:
+                problems.append(problem)
+        if problems:
+            raise min(problems, key=_severity)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class FakeProbe:
+    """The port Probe: `answer(host, release)` says what the process says of itself, once it is asked and alive."""
+
+    hosts: Mapping[str, FakeHost]
+    answer: Callable[[FakeHost, Release], Reading]
+    lines: Mapping[str, Line] = field(default_factory=dict)
+
+    def read(self, release: Release, slot: Slot, *, within: float) -> Reading:
+        worst = Reading(True, version=release.version)
+        for name, host in self.hosts.items():
+            try:
+                reading = self.lines.get(name, DIRECT).carry("probe", partial(self.ask, host, release, slot), within)
+            except (UnreachableError, UnknownError) as problem:
+                reading = Reading(None, str(problem))
+            if _rank(reading) < _rank(worst):
+                worst = reading
+        return worst
+
+    def ask(self, host: FakeHost, release: Release, slot: Slot) -> Reading:
+        run = host.slots.get(slot)
+        if run is None or run.release.id != release.id or not run.alive(host.clock()):
+            return Reading(False, f"{host.name} refuses connections")
+        return self.answer(host, release)
+
+
+def healthy(host: FakeHost, release: Release) -> Reading:
+    return Reading(True, version=release.version)
+
+
+DIRECT = DirectLine()
+
+
+def _rank(reading: Reading) -> int:
+    """A failed answer is worse than none, and none worse than a pass."""
+    return {False: 0, None: 1, True: 2}[reading.passed]
+
+
+def _severity(problem: PortError) -> int:
+    """Being fenced out says most; then what is not known; a refusal last, since it can be repeated."""
+    kinds = (FencedError, UnknownError, UnreachableError)
+    return next((rank for rank, kind in enumerate(kinds) if isinstance(problem, kind)), len(kinds))

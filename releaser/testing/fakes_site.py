@@ -1,0 +1,401 @@
+"""What does a router host do, without a host? Ledger, switch, guard and router in memory, by the very rules that run on hosts.
+
+`FakeSite` is the host; `site_ports` are the ports to it, over a `Line` that may lose, delay or cut what goes over it.
+"""
+
+# ruff: noqa: ARG002 - fakes take what the port hands them, whether they use it or not
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache, partial
+from typing import Any, Protocol, TypeVar
+
+from releaser.core.values import Binding, Counts, Release, Slot, Split
+from releaser.errors import FailedError, FencedError, HeldError, RefusedError, ReleaserError
+from releaser.onhost import rules
+from releaser.onhost.answers import Refusal
+from releaser.onhost.clock import Now
+from releaser.onhost.statedir import EMPTY
+from releaser.ports import Claim, Frozen, Holder, LedgerState, Renewal, Request, RouterState, Settling, Site
+
+__all__ = ["DirectLine", "FakeSite", "FakeSwitch", "Line", "SiteWatcher", "site_ports"]
+
+T = TypeVar("T")
+ERRORS: dict[str, type[ReleaserError]] = {
+    "failed": FailedError,
+    "usage": FailedError,
+    "fenced": FencedError,
+    "held": HeldError,
+    "refused": RefusedError,
+}
+GUARD_DELAY = 0.3
+"""Seconds from the end of a timer to the restored split, where the guard is alive."""
+
+
+class Line(Protocol):
+    """How a call travels from its caller to a host and back."""
+
+    def carry(self, call: str, act: Callable[[], T], within: float) -> T: ...
+
+
+class DirectLine:
+    """A line on which nothing is ever lost."""
+
+    def carry(self, call: str, act: Callable[[], T], within: float) -> T:
+        return act()
+
+
+class SiteWatcher:
+    """Told of everything that changes at a site, after it has changed. Does nothing by itself."""
+
+    def written(self, site: "FakeSite", before: Split | None, by: str, fence: int) -> None:
+        """The router's split or generation was written; `by` is a rollout, "guard" or "person"."""
+
+    def acquired(self, site: "FakeSite", claim: Claim, fence: int, *, force: bool) -> None:
+        """A rollout took the ledger."""
+
+    def settled(self, site: "FakeSite", settling: Settling, fence: int) -> None:
+        """A rollout ended here."""
+
+    def armed(self, site: "FakeSite", switch: "FakeSwitch") -> None:
+        """A switch was set, in earnest or as a rehearsal."""
+
+    def renewed(self, site: "FakeSite", fence: int) -> None:
+        """The lease, and the switch if there is one, were renewed."""
+
+    def fired(self, site: "FakeSite", switch: "FakeSwitch") -> None:
+        """The guard restored a split."""
+
+
+@dataclass(slots=True)
+class FakeSwitch:
+    """One dead-man's switch that is armed."""
+
+    number: int
+    fence: int
+    split: Split
+    generation: int
+    renewed: float
+    timer: float
+    boot: str
+    rehearsal: bool = False
+
+    def left(self, now: Now) -> float:
+        return self.renewed + self.timer - now.at if self.boot == now.boot else 0.0
+
+
+@dataclass(slots=True)
+class FakeSite:
+    """One router host. `clock` is its own boot-time clock; `meter` counts the requests by release."""
+
+    name: str
+    clock: Callable[[], Now]
+    meter: Callable[[], Mapping[str, Counts]] = dict
+    watcher: SiteWatcher = field(default_factory=SiteWatcher)
+    split: Split | None = None
+    generation: int = 0
+    ledger: dict[str, Any] = field(default_factory=lambda: dict(EMPTY))
+    known: dict[str, Release] = field(default_factory=dict)
+    switches: list[FakeSwitch] = field(default_factory=list)
+    numbers: int = 0
+    guard_alive: bool = True
+    inbox: dict[str, Request] = field(default_factory=dict)
+
+    def serve(self, release: Release, slot: Slot, *, good: tuple[str, ...] = ()) -> None:
+        """As if `release` had been committed here earlier, after `good` (newest first)."""
+        self.split, self.generation = Split.all_to(release.id), 1
+        self.known[release.id] = release
+        committed = {"current": release.id, "good": [release.id, *good], "slots": {slot: release.id}, "fence": 1}
+        self.ledger = {**self.ledger, **committed, "split": {release.id: 100}, "generation": 1}
+        self.ledger["releases"] = {release.id: asdict(release)}
+
+    # the ledger's verbs
+
+    def read(self) -> LedgerState:
+        ledger, now = self.ledger, self.clock()
+        holder, frozen, settled = ledger["holder"], ledger["frozen"], ledger["settled"]
+        return LedgerState(
+            router=self.name,
+            environment=ledger["environment"],
+            fence=ledger["fence"],
+            rollout=ledger.get("rollout", ""),
+            holder=_holder(holder, now) if holder else None,
+            current=ledger["current"],
+            good=tuple(ledger["good"]),
+            bad=ledger["bad"],
+            releases={name: self.known[name] for name in ledger["releases"]},
+            slots=ledger["slots"],
+            generation=ledger["generation"],
+            split=_split(ledger["split"]),
+            before=_split(ledger["before"]),
+            candidate=ledger["candidate"],
+            armed_left=min((max(0.0, switch.left(now)) for switch in self.switches), default=None),
+            guard="alive" if self.guard_alive else "dead",
+            settled=(settled[0], settled[1]) if settled else None,
+            frozen=_frozen(frozen, now) if frozen and rules.frozen_left(frozen, now) != 0.0 else None,
+            journal=ledger["journal"],
+            inbox=tuple(self.inbox.values()),
+        )
+
+    def acquire(self, claim: Claim, fence: int, *, force: bool) -> LedgerState:
+        now = self.clock()
+        ledger = rules.rebooted(self.ledger, now)
+        holder = ledger["holder"]
+        if not force and not (holder and rules.alive(holder, now)) and any(s.fence != fence for s in self.switches):
+            raise HeldError("the switch of an earlier rollout is still armed here", code="armed")
+        request = {"claim": _claim(claim), "fence": fence, "force": force}
+        self.known[claim.release.id] = claim.release
+        with_rollout = {**_allowed(partial(rules.acquire, ledger, request, now)), "rollout": claim.rollout}
+        fresh = with_rollout["holder"] and not (holder and holder["fence"] == fence)
+        self.ledger = with_rollout
+        if fresh:
+            self.watcher.acquired(self, claim, fence, force=force)
+        return self.read()
+
+    def settle(self, settling: Settling, fence: int) -> LedgerState:
+        told: dict[str, Any] = {"rollout": settling.rollout, "settlement": settling.settlement}
+        told |= {
+            "current": settling.current,
+            "bad": settling.bad,
+            "journal": settling.journal,
+            "freeze": _freeze(settling.freeze),
+        }
+        if not rules.settled(self.ledger, told, fence):
+            request = {"settling": told, "fence": fence}
+            after = _allowed(partial(rules.settle, self.ledger, request, self.clock()))
+            self.switches.clear()
+            self.ledger = after
+            self.watcher.settled(self, settling, fence)
+        return self.read()
+
+    def edit(self, change: Mapping[str, Any]) -> LedgerState:
+        for name, what in change.items():
+            if name == "post" and what.id not in self.ledger["taken"]:
+                self.inbox[what.id] = what
+            elif name == "taken":
+                for heard in what:
+                    self.inbox.pop(heard, None)
+                self.ledger = rules.taken(self.ledger, list(what))
+            elif name == "freeze":
+                self.ledger = {**self.ledger, "frozen": rules.freeze(_freeze(what) or {}, self.clock())}
+            elif name == "unfreeze":
+                self.ledger = {**self.ledger, "frozen": None}
+        return self.read()
+
+    # the router's verbs
+
+    def show(self) -> RouterState:
+        return RouterState(self.split, self.generation)
+
+    def write(self, split: Split, generation: int, fence: int) -> RouterState:
+        self._expect_writer(fence)
+        if generation < self.ledger["generation"]:
+            raise FailedError(f"generation {generation} is late: {self.ledger['generation']} is written", code="late")
+        by = self.ledger["holder"]["rollout"]
+        self.ledger = rules.written(self.ledger, fence, dict(split.weights), generation)
+        self._apply(split, generation, by, fence)
+        return self.show()
+
+    def meddle(self, split: Split) -> None:
+        """Somebody changes the router by hand, past the ledger."""
+        self._apply(split, self.generation, "person", 0)
+
+    # the switch's verbs
+
+    def arm(self, split: Split, generation: int, fence: int, timer: float) -> None:
+        self._expect_writer(fence)
+        mine = self._armed(fence)
+        if mine and mine.split != split:
+            raise FailedError("the switch is armed already, and with another split to go back to", code="armed")
+        self.guard_alive = True
+        now = self.clock()
+        number = mine.number if mine else self._number()
+        switch = FakeSwitch(number, fence, split, generation, now.at, timer, now.boot)
+        self.switches = [*(one for one in self.switches if one.fence > fence), switch]
+        self.ledger = rules.renewed(self.ledger, now, armed=True)
+        self.watcher.armed(self, switch)
+
+    def renew(self, fence: int) -> Renewal:
+        if self.switches:
+            self.guard_alive = True
+        self._expect_writer(fence)
+        now, mine = self.clock(), self._armed(fence)
+        if mine is None and self.ledger["holder"]["armed"]:
+            raise FencedError("the switch was armed and is gone: this release has ended here", code="fired")
+        left = float(self.ledger["holder"]["lease"]["seconds"])
+        if mine is not None:
+            mine.renewed, mine.boot, left = now.at, now.boot, mine.timer
+        self.ledger = rules.renewed(self.ledger, now)
+        self.watcher.renewed(self, fence)
+        return Renewal(left, tuple(self.inbox.values()) if self.inbox else ())
+
+    def rehearse(self, split: Split, generation: int, fence: int) -> float:
+        self._expect_writer(fence)
+        if self._armed(fence):
+            raise FailedError("the switch is armed, so this is not the time to rehearse it", code="armed")
+        self.guard_alive = True
+        now = self.clock()
+        switch = FakeSwitch(self._number(), fence, split, generation, now.at, 1.0, now.boot, rehearsal=True)
+        self.ledger = rules.fired(self.ledger, _body(switch), now, restored=True)
+        self._apply(split, generation, "guard", fence)
+        return GUARD_DELAY
+
+    # the guard, and what happens to the host
+
+    def due(self) -> float | None:
+        """When the first switch fires, by this host's clock; None: nothing is armed."""
+        now = self.clock()
+        return min((now.at + switch.left(now) for switch in self.switches), default=None)
+
+    def guard(self) -> None:
+        """One turn of the guard: restore what is due, the newest first."""
+        now = self.clock()
+        for switch in [one for one in reversed(self.switches) if one.left(now) <= 0.0]:
+            if switch not in self.switches or not self.guard_alive:
+                continue
+            self.switches.remove(switch)
+            if self.ledger["written"] > switch.fence:
+                continue  # a newer holder has written since: its split is the one that counts
+            self.switches = [one for one in self.switches if one.number > switch.number]
+            self.ledger = rules.fired(self.ledger, _body(switch), now, restored=True)
+            self._apply(switch.split, switch.generation, "guard", switch.fence)
+            self.watcher.fired(self, switch)
+
+    def _apply(self, split: Split, generation: int, by: str, fence: int) -> None:
+        before, self.split, self.generation = self.split, split, generation
+        self.watcher.written(self, before, by, fence)
+
+    def _expect_writer(self, fence: int) -> None:
+        now = self.clock()
+        _allowed(partial(rules.writer, self.ledger, fence, now))
+        for switch in self.switches:
+            if switch.fence == fence and switch.left(now) <= 0.0:
+                raise FencedError("the router's own timer ran out and restores the split before", code="fired")
+
+    def _armed(self, fence: int) -> FakeSwitch | None:
+        return next((switch for switch in self.switches if switch.fence == fence), None)
+
+    def _number(self) -> int:
+        self.numbers += 1
+        return self.numbers
+
+
+def site_ports(site: FakeSite, line: Line) -> Site:
+    """The ports to `site`, every call of them over `line`."""
+    return Site(_Router(site, line), _Counters(site, line), _Switch(site, line), _Ledger(site, line))
+
+
+@dataclass(frozen=True, slots=True)
+class _Router:
+    site: FakeSite
+    line: Line
+
+    def read(self, binding: Binding, *, within: float) -> RouterState:
+        return self.line.carry("read", self.site.show, within)
+
+    def shift(self, split: Split, binding: Binding, generation: int, *, fence: int, within: float) -> RouterState:
+        return self.line.carry("shift", partial(self.site.write, split, generation, fence), within)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    site: FakeSite
+    line: Line
+
+    def count(self, binding: Binding, *, within: float) -> Mapping[str, Counts]:
+        return self.line.carry("count", self.site.meter, within)
+
+
+@dataclass(frozen=True, slots=True)
+class _Switch:
+    site: FakeSite
+    line: Line
+
+    def rehearse(self, split: Split, binding: Binding, generation: int, *, fence: int, within: float) -> float:
+        return self.line.carry("rehearse", partial(self.site.rehearse, split, generation, fence), within)
+
+    def arm(self, split: Split, binding: Binding, generation: int, *, fence: int, timer: float, within: float) -> None:
+        return self.line.carry("arm", partial(self.site.arm, split, generation, fence, timer), within)
+
+    def renew(self, *, fence: int, within: float) -> Renewal:
+        return self.line.carry("renew", partial(self.site.renew, fence), within)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    site: FakeSite
+    line: Line
+
+    def read(self, *, within: float) -> LedgerState:
+        return self.line.carry("ledger", self.site.read, within)
+
+    def acquire(self, claim: Claim, fence: int, *, force: bool, within: float) -> LedgerState:
+        return self.line.carry("acquire", partial(self.site.acquire, claim, fence, force=force), within)
+
+    def settle(self, settling: Settling, *, fence: int, within: float) -> LedgerState:
+        return self.line.carry("settle", partial(self.site.settle, settling, fence), within)
+
+    def edit(self, change: Mapping[str, Any], *, within: float) -> LedgerState:
+        return self.line.carry("edit", partial(self.site.edit, change), within)
+
+
+def _allowed(rule: Callable[[], T]) -> T:
+    try:
+        return rule()
+    except Refusal as refusal:
+        raise ERRORS[refusal.kind](refusal.message, fix=refusal.fix, code=refusal.code) from None
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    return {
+        "holder": claim.holder,
+        "rollout": claim.rollout,
+        "release": _release(claim.release),
+        "before": dict(claim.before.weights) if claim.before else None,
+        "binding": claim.binding,
+        "lease": claim.lease,
+        "playbook": claim.playbook,
+        "journal": claim.journal,
+        "unfreeze": claim.unfreeze,
+        "expected_fence": claim.expected_fence,
+    }
+
+
+@cache
+def _release(release: Release) -> dict[str, Any]:
+    return asdict(release)
+
+
+@cache
+def _split_of(weights: tuple[tuple[str, int], ...]) -> Split:
+    return Split.of(dict(weights))
+
+
+def _split(weights: Mapping[str, int] | None) -> Split | None:
+    return None if weights is None else _split_of(tuple(weights.items()))
+
+
+def _holder(holder: Mapping[str, Any], now: Now) -> Holder:
+    left = rules.lease_left(dict(holder), now)
+    return Holder(holder["name"], holder["rollout"], holder["release"], holder["fence"], left)
+
+
+def _frozen(frozen: Mapping[str, Any], now: Now) -> Frozen:
+    left = rules.frozen_left(dict(frozen), now)
+    return Frozen(frozen["by"], frozen["reason"], left, tuple(frozen["allow"]))
+
+
+def _freeze(frozen: Frozen | None) -> dict[str, Any] | None:
+    if frozen is None:
+        return None
+    return {"by": frozen.by, "reason": frozen.reason, "seconds": frozen.left, "allow": list(frozen.allow)}
+
+
+def _body(switch: FakeSwitch) -> dict[str, Any]:
+    return {
+        "fence": switch.fence,
+        "n": switch.number,
+        "rehearsal": switch.rehearsal,
+        "split": dict(switch.split.weights),
+        "generation": switch.generation,
+    }

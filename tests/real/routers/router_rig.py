@@ -1,0 +1,114 @@
+"""A real router in front of real applications, everything on loopback, everything ended with the test."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+from releaser.adapters.routers.dialect import Recipe
+from releaser.adapters.routers.envoy import EnvoyOptions
+from releaser.adapters.routers.haproxy import HAProxyOptions
+from releaser.adapters.routers.managed import Kind, ManagedRouter, lay_out, managed
+from releaser.core.values import Binding, Counts, Slot, Split
+from releaser.onhost import recipe
+from releaser.onhost.answers import Refusal
+from releaser.ports import RouterState
+from releaser.testing import app
+
+OLD, NEW = "1.4.1-00000001", "1.4.2-00000002"
+BINDING: Binding = (("blue", OLD), ("green", NEW))
+VERSIONS = {OLD: "1.4.1", NEW: "1.4.2"}
+PATIENCE = 20.0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+class Rig:
+    """One managed router and up to two applications."""
+
+    def __init__(self, kind: Kind, directory: Path) -> None:
+        self.directory = directory
+        self.listen = free_port()
+        self.ports: dict[Slot, int] = {"blue": free_port(), "green": free_port()}
+        options = EnvoyOptions if kind == "envoy" else HAProxyOptions
+        self.router: ManagedRouter = managed(
+            options(managed=True, listen=self.listen, timeout="2s"), directory / "router", self.ports
+        )
+        self._router_process: subprocess.Popen[bytes] | None = None
+        self._apps: dict[Slot, subprocess.Popen[bytes]] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.listen}/"
+
+    def start(self) -> None:
+        lay_out(self.router)
+        with (self.directory / "router.log").open("ab") as log:
+            self._router_process = subprocess.Popen(self.router.argv, stdout=log, stderr=log)
+        self._eventually(self.router.ready)
+
+    def kill_router(self) -> None:
+        if self._router_process is not None:
+            self._router_process.kill()
+            self._router_process.wait()
+
+    def serve(self, slot: Slot, *options: str, version: str = "") -> Path:
+        """Start the application of a slot; its log."""
+        log = self.directory / f"{slot}.log"
+        release = dict(BINDING)[slot]
+        command = [sys.executable, "-I", app.__file__, "--port", str(self.ports[slot]), "--log", str(log)]
+        self._apps[slot] = subprocess.Popen([*command, "--version", version or VERSIONS[release], *options])
+        url = f"http://127.0.0.1:{self.ports[slot]}/healthz"
+        self._eventually(({"do": "http", "url": url, "expect": "version", "within": PATIENCE},))
+        return log
+
+    def end(self, slot: Slot) -> None:
+        self._apps[slot].kill()
+        self._apps[slot].wait()
+
+    def stop(self) -> None:
+        self.kill_router()
+        for slot in self._apps:
+            self.end(slot)
+
+    def write(self, weights: Mapping[str, int], generation: int, binding: Binding = BINDING) -> RouterState:
+        dialect = self.router.dialect
+        self.run(dialect.write(Split.of(weights), binding, generation))
+        return dialect.parse(self.run(dialect.look(generation)), binding)
+
+    def read(self, binding: Binding = BINDING) -> RouterState:
+        return self.router.dialect.parse(self.run(self.router.dialect.look()), binding)
+
+    def count(self) -> Mapping[str, Counts]:
+        return self.router.dialect.tally(self.run(self.router.dialect.count()), BINDING)
+
+    def get(self, headers: Mapping[str, str] | None = None) -> HTTPResponse:
+        connection = HTTPConnection("127.0.0.1", self.listen, timeout=PATIENCE)
+        try:
+            connection.request("GET", "/", headers={"connection": "close", **(headers or {})})
+            response = connection.getresponse()
+            response.read()
+            return response
+        finally:
+            connection.close()
+
+    def run(self, operations: Recipe) -> list[str]:
+        return recipe.run([dict(operation) for operation in operations], time.monotonic() + PATIENCE)
+
+    def _eventually(self, operations: Recipe) -> None:
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.run(operations)
+            except Refusal:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.02)
+            else:
+                return

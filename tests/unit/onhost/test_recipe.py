@@ -1,0 +1,108 @@
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from releaser.onhost import recipe
+from releaser.onhost.answers import Refusal
+
+
+def run(*operations: dict[str, Any], within: float = 5.0) -> list[str]:
+    return recipe.run(list(operations), time.monotonic() + within)
+
+
+@pytest.fixture
+def runtime_api(tmp_path: Path) -> Iterator[str]:
+    """A socket that answers each line with the same line in capitals."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(self.rfile.readline().upper() + b"\n")
+
+    path = str(tmp_path / "api.sock")
+    with socketserver.UnixStreamServer(path, Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield path
+        server.shutdown()
+
+
+@pytest.fixture
+def admin() -> Iterator[str]:
+    """An HTTP server that says how often it was asked."""
+    asked = iter(range(1, 1000))
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = f"{self.path} {next(asked)}".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class has it so
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_replace_writes_text_with_a_mode(tmp_path: Path) -> None:
+    assert run({"do": "replace", "path": str(tmp_path / "f"), "text": "é", "mode": 0o640}) == [""]
+    assert (tmp_path / "f").read_text() == "é"
+    assert (tmp_path / "f").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_socket_answers_and_the_whole_reply_must_match(runtime_api: str) -> None:
+    ask = {"do": "socket", "path": runtime_api, "send": "set weight 5"}
+    assert run(ask, ask | {"expect": r"SET WEIGHT \d"}) == ["SET WEIGHT 5\n\n"] * 2
+    with pytest.raises(Refusal, match="set weight 5"):
+        run(ask | {"expect": "SET"})
+
+
+def test_a_dump_is_written_as_a_file(tmp_path: Path, runtime_api: str) -> None:
+    run({"do": "dump", "path": str(tmp_path / "state"), "socket": runtime_api, "send": "show state"})
+    assert (tmp_path / "state").read_text() == "SHOW STATE\n\n"
+
+
+def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="does not answer"):
+        run({"do": "socket", "path": str(tmp_path / "none"), "send": "x"})
+
+
+def test_http_is_asked_until_it_answers_as_expected(admin: str) -> None:
+    assert run({"do": "http", "url": f"{admin}/stats?a=b", "expect": r" 3$"}) == ["/stats?a=b 3"]
+
+
+def test_http_that_never_answers_so_says_what_it_said(admin: str) -> None:
+    with pytest.raises(Refusal, match="last: '/x"):
+        run({"do": "http", "url": f"{admin}/x", "expect": "never", "within": 0.1})
+
+
+def test_http_with_nobody_there_gives_up_in_time() -> None:
+    begun = time.monotonic()
+    with pytest.raises(Refusal):
+        run({"do": "http", "url": "http://127.0.0.1:9/", "within": 30.0}, within=0.2)
+    assert time.monotonic() - begun < 5
+
+
+def test_run_gives_stdout_and_refuses_a_bad_status() -> None:
+    assert run({"do": "run", "argv": ["cat"], "stdin": "in"}) == ["in"]
+    with pytest.raises(Refusal, match="status 3: 'oh no'"):
+        run({"do": "run", "argv": ["sh", "-c", "echo oh no >&2; exit 3"]})
+    with pytest.raises(Refusal, match="in time"):
+        run({"do": "run", "argv": ["sleep", "9"], "within": 0.05})
+
+
+def test_the_first_failure_ends_the_recipe(tmp_path: Path) -> None:
+    with pytest.raises(Refusal):
+        run({"do": "run", "argv": ["false"]}, {"do": "replace", "path": str(tmp_path / "f"), "text": ""})
+    assert not (tmp_path / "f").exists()

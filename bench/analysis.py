@@ -122,10 +122,7 @@ def release(
 
 
 def many(n: int, seed: int, plan: Plan, rate: float, p_s: float, p_c: float, *, tick: float = 1.0) -> list[Run]:
-    return [
-        release(plan, Random(f"{seed}/{i}"), rate, lambda _: p_s, lambda _: p_c, tick=tick)
-        for i in range(n)
-    ]
+    return [release(plan, Random(f"{seed}/{i}"), rate, lambda _: p_s, lambda _: p_c, tick=tick) for i in range(n)]
 
 
 def quantile(values: list[float], at: float) -> float:

@@ -34,16 +34,21 @@ class Following:
     before: tuple[float, e.Figures] | None = None
     """(time, figures) of the judgement before the last one: how fast the evidence grows."""
 
-    def take(self, entry: e.Entry) -> None:
+    def take(self, entry: e.Entry) -> bool:
+        """Whether it was new."""
         if self.rollout is None and entry.seq > 0 and self.past is not None:
             self.take_all(one for one in self.past(entry.rollout) if one.seq < entry.seq)
         if self.rollout is not None and entry.seq <= self.rollout.seq:
-            return
+            return False
         self._measure(entry)
         self.rollout = evolve(self.rollout, entry)
         self.last = entry
         if worth_telling(entry.event):
-            self.story.append(Told(entry.moment.wall, tell(entry.event)))
+            self.story.append(Told(entry.moment.wall, self.sentence(entry)))
+        return True
+
+    def sentence(self, entry: e.Entry) -> str:
+        return tell(entry.event, self.rollout.plan if self.rollout else None)
 
     def take_all(self, entries: Iterable[e.Entry]) -> None:
         for entry in entries:

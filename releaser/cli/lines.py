@@ -13,7 +13,7 @@ Line = tuple[Span, ...]
 
 
 def plain(text: object) -> str:
-    """`text` on one line, with everything that is not printable written out: an escape code becomes \\x1b."""
+    """`text` on one line, with everything that is not printable written out: ESC becomes its code."""
     return "".join(c if c.isprintable() else _written_out(c) for c in str(text))
 
 

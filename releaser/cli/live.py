@@ -9,7 +9,6 @@ from releaser.cli.lines import Line, wrapped
 from releaser.cli.render import STYLES
 from releaser.cli.run import Run
 from releaser.cli.views.release import release_lines
-from releaser.core.events import Entry
 
 __all__ = ["LiveView"]
 
@@ -35,7 +34,7 @@ class LiveView:
         )
         self.live.start()
 
-    def entry(self, following: Following, entry: Entry) -> None:
+    def news(self, following: Following) -> None:
         self.idle(following)
 
     def idle(self, following: Following) -> None:
@@ -43,6 +42,9 @@ class LiveView:
         width = self.console.width
         shown = [piece for one in lines for piece in wrapped(one, width, 11)][: max(3, self.console.height - 1)]
         self.live.update(Text("\n").join(_text(one) for one in shown), refresh=True)
+
+    def said(self, sentence: str) -> None:
+        """It stands in the story, which the next drawing shows."""
 
     def end(self, following: Following) -> None:
         self.idle(following)

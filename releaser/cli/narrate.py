@@ -5,15 +5,15 @@ import threading
 import time
 from typing import Protocol
 
-from releaser.cli.follow import Following, worth_telling
+from releaser.cli.follow import Following, Told, worth_telling
 from releaser.cli.lines import line
 from releaser.cli.render import clock_time, json_text
 from releaser.cli.run import Run
 from releaser.core.codec import encode_event
 from releaser.core.events import Entry
-from releaser.core.story import say_seconds, tell
+from releaser.core.phrases import say_seconds
 
-__all__ = ["HEARTBEAT", "JsonLines", "Narrator", "Silent", "StoryLines", "Teller"]
+__all__ = ["HEARTBEAT", "JsonLines", "Narrator", "Silent", "StoryLines", "Teller", "entry_json"]
 
 HEARTBEAT = 30.0
 """Seconds: a log in which nothing happens for longer looks dead."""
@@ -27,9 +27,11 @@ class Teller(Protocol):
     every: float
     """Seconds between two calls of `idle` while nothing happens."""
 
-    def entry(self, following: Following, entry: Entry) -> None: ...
+    def news(self, following: Following) -> None: ...
 
     def idle(self, following: Following) -> None: ...
+
+    def said(self, sentence: str) -> None: ...
 
     def end(self, following: Following) -> None: ...
 
@@ -39,9 +41,11 @@ class Silent:
 
     every = HEARTBEAT
 
-    def entry(self, following: Following, entry: Entry) -> None: ...
+    def news(self, following: Following) -> None: ...
 
     def idle(self, following: Following) -> None: ...
+
+    def said(self, sentence: str) -> None: ...
 
     def end(self, following: Following) -> None: ...
 
@@ -54,9 +58,10 @@ class StoryLines:
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    def entry(self, following: Following, entry: Entry) -> None:
-        if worth_telling(entry.event) or self.run.options.verbose:
-            self.run.screen.note(line(clock_time(entry.moment.wall), "  ", tell(entry.event)))
+    def news(self, following: Following) -> None:
+        entry = following.last
+        if entry and (worth_telling(entry.event) or self.run.options.verbose):
+            self.run.screen.note(line(clock_time(entry.moment.wall), "  ", following.sentence(entry)))
 
     def idle(self, following: Following) -> None:
         wall = self.run.now()
@@ -71,6 +76,9 @@ class StoryLines:
             why = f": {r.judged.why}" if r.judged else ""
             self.run.screen.note(line(clock_time(wall), "  ", said, why))
 
+    def said(self, sentence: str) -> None:
+        self.run.screen.note(line(clock_time(self.run.now()), "  ", sentence))
+
     def end(self, following: Following) -> None: ...
 
 
@@ -82,20 +90,22 @@ class JsonLines:
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    def entry(self, following: Following, entry: Entry) -> None:
-        head = {
-            "schema": 1,
-            "rollout": entry.rollout,
-            "seq": entry.seq,
-            "at": entry.moment.wall,
-            "text": tell(entry.event),
-        }
-        body = json_text(head, compact=True)[:-1]
-        self.run.screen.text(f'{body},"event":{encode_event(entry.event)}}}')
+    def news(self, following: Following) -> None:
+        entry = following.last
+        if entry is not None:
+            self.run.screen.text(entry_json(entry, following.sentence(entry)))
 
     def idle(self, following: Following) -> None: ...
 
+    def said(self, sentence: str) -> None: ...
+
     def end(self, following: Following) -> None: ...
+
+
+def entry_json(entry: Entry, sentence: str) -> str:
+    """One entry as one line: who, when, the sentence, and the event as the journal has it."""
+    head = {"schema": 1, "rollout": entry.rollout, "seq": entry.seq, "at": entry.moment.wall, "text": sentence}
+    return f'{json_text(head, compact=True)[:-1]},"event":{encode_event(entry.event)}}}'
 
 
 class Narrator:
@@ -104,12 +114,16 @@ class Narrator:
     def __init__(self, teller: Teller, following: Following) -> None:
         self.teller = teller
         self.following = following
-        self.waiting: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self.waiting: queue.SimpleQueue[Entry | str | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._serve, daemon=True, name="narrator")
         self.thread.start()
 
     def tell(self, entry: Entry) -> None:
         self.waiting.put(entry)
+
+    def say(self, sentence: str) -> None:
+        """Something that is no event: what a signal did."""
+        self.waiting.put(sentence)
 
     def close(self) -> None:
         """Everything that was taken is told, unless the reader has stopped reading."""
@@ -128,6 +142,9 @@ class Narrator:
             if entry is None:
                 self.teller.end(self.following)
                 return
-            self.following.take(entry)
-            self.teller.entry(self.following, entry)
+            if isinstance(entry, str):
+                self.following.story.append(Told(time.time(), entry))
+                self.teller.said(entry)
+            elif self.following.take(entry):
+                self.teller.news(self.following)
             heard = time.monotonic()

@@ -16,13 +16,10 @@ DURATION_FORM = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
 OUTPUTS = ("table", "json", "jsonl", "yaml")
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """Seconds of 250ms, 30s, 10m, 2h."""
 
     name = "duration"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        return "D"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
@@ -33,7 +30,7 @@ class Duration(click.ParamType):
         return float(found[1]) * UNITS[found[2]]
 
 
-class Version(click.ParamType):
+class Version(click.ParamType[str]):
     """A version or release id: refused here before anything is read."""
 
     name = "version"
@@ -86,7 +83,7 @@ COMMON = (
         help="table, json, jsonl (an event a line) or yaml."),
     _option("-y", "--yes", to="yes", is_flag=True, help="Yes to every confirmation; never an approval."),
     _option("--reason", to="reason", metavar="TEXT", help="Why; it stands in the journal."),
-    _option("--timeout", to="timeout", type=DURATION, help="How long this command waits, such as 20m."),
+    _option("--timeout", to="timeout", type=DURATION, metavar="D", help="How long this command waits, such as 20m."),
     _option("--set", to="settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the environment."),
     _option(
         "--folder", to="folder", metavar="DIR", help="Where environments/ is; here if not given.",
@@ -110,7 +107,9 @@ def verb(**settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
     def decorate(function: Callable[..., Any]) -> click.Command:
         settings.setdefault("no_args_is_help", False)
         context = {"help_option_names": ["-h", "--help"], "max_content_width": 78}
-        return click.command(context_settings=context, **settings)(common(click.pass_obj(function)))
+        handed: Any = click.pass_obj(function)
+        command: click.Command = click.command(context_settings=context, **settings)(common(handed))
+        return command
 
     return decorate
 

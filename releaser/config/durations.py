@@ -27,6 +27,7 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 NUMBER = r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,6})?"
 DURATION = rf"^{NUMBER}(ms|s|m|h|d)$"
 SHARE = rf"^{NUMBER}%$"
+WEIGHT = r"^(?:100|[1-9][0-9]?)%$"
 RATIO = rf"^{NUMBER}x$"
 LONGEST = 366 * 86400.0
 
@@ -57,10 +58,9 @@ def _share(text: Any) -> float:
 
 
 def _weight(text: Any) -> int:
-    share = _share(text)
-    if not share or share * 100 != round(share * 100):
+    if not isinstance(text, str) or not re.fullmatch(WEIGHT, text):
         raise ValueError("a weight is a whole percentage from 1% to 100%")
-    return round(share * 100)
+    return int(text[:-1])
 
 
 def _ratio(text: Any) -> float:
@@ -87,5 +87,5 @@ def _schema(pattern: str, example: str) -> WithJsonSchema:
 
 Duration = Annotated[float, BeforeValidator(duration), PlainSerializer(show_duration), _schema(DURATION, "30s")]
 Share = Annotated[float, BeforeValidator(_share), PlainSerializer(show_share), _schema(SHARE, "5%")]
-Weight = Annotated[int, BeforeValidator(_weight), PlainSerializer(lambda weight: f"{weight}%"), _schema(SHARE, "25%")]
+Weight = Annotated[int, BeforeValidator(_weight), PlainSerializer(lambda weight: f"{weight}%"), _schema(WEIGHT, "25%")]
 Ratio = Annotated[float, BeforeValidator(_ratio), PlainSerializer(show_ratio), _schema(RATIO, "1.1x")]

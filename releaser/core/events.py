@@ -248,8 +248,11 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
+    """Told to end: at once, or by itself `after` seconds from now, until when it stays warm."""
+
     target: str
     release: str
+    after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,18 @@ class Watch:
     """(target, release) -> what the last answer said, in words."""
     drifted: dict[str, RouterSeen] = field(default_factory=dict)
     step: int = -1
+    round: int = 0
+    """Counts the steps begun: an answer to a question of an earlier round is about the world before the shift."""
 
     def __post_init__(self) -> None:
         self.judge = Judge(self.plan)
 
     def begin(self, step: int, at: float) -> None:
         self.step = step
+        self.round += 1
+        self.asked.clear()
+        self.answered.clear()
+        self.drifted.clear()
         self.judge.begin(step, at)
 
     def due(self, question: Command, every: float, at: float) -> float:

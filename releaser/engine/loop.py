@@ -122,6 +122,8 @@ class Loop:
         self._record(driven, [fact for fact in message.facts if not isinstance(fact, OBSERVATIONS)])
 
     def _observe(self, driven: Driven, message: Answer) -> None:
+        if message.attempt != driven.watch.round:
+            return
         now = self.clock.now()
         for fact in message.facts:
             if isinstance(fact, (*OBSERVATIONS, e.RouterSeen)):
@@ -185,7 +187,7 @@ class Loop:
         for command in commands:
             if isinstance(command, QUESTIONS):
                 driven.watch.asked[command] = self.clock.now()
-                self._submit(driven, command, 1)
+                self._submit(driven, command, driven.watch.round)
         return True
 
     def _submit(self, driven: Driven, command: Command, attempt: int) -> None:

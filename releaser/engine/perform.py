@@ -193,7 +193,7 @@ def _stop(command: Stop, attempt: int, r: Rollout, world: World, clock: Clock) -
     world.targets[command.target].stop(
         command.release, command.slot, fence=r.fence, after=wait, within=within(command, r.plan)
     )
-    return (e.Stopped(command.target, command.release),)
+    return (e.Stopped(command.target, command.release, wait),)
 
 
 def _check_health(command: CheckHealth, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from releaser.adapters.hosts.artifact import Artifact
-from releaser.config.environment import Environment, Router, Target
+from releaser.adapters.probes.http import Endpoint
+from releaser.config.environment import Environment, Target
 from releaser.engine.local_router import LocalRouter
 from releaser.engine.registry import Registry
 from releaser.engine.threads import together
@@ -53,9 +54,11 @@ class Wiring:
         env = self.env() if self.artifact else {}
         targets, probes, sites = {}, {}, {}
         for name, target in self.environment.targets.items():
-            shells = {host.name: self._shell(name, target, host.name) for host in target.options.hosts}  # type: ignore[union-attr]  # read_environment puts the adapter's Options there
+            shells = {host.name: self._shell(name, target, host.name) for host in target.options.hosts}
             kind = self.registry.adapter("targets", target.kind)
-            targets[name] = kind(name, target.options, shells, self.artifact, env)
+            placed: Any = target.options
+            options = placed.model_copy(update={"path": self._path(target)})
+            targets[name] = kind(name, options, shells, self.artifact, env)
             probes[name] = self._probe(name, target)
             for host in target.router.hosts:
                 sites[f"{name}/{host}"] = self._site(name, target, host)
@@ -78,12 +81,12 @@ class Wiring:
             probe for probe, said in options.items() if said.kind != "router"
         )
         kind = self.registry.adapter("probes", options[chosen].kind)
+        local = target.connection == "local"
         hosts: Any = target.options
-        addresses = {
-            host.name: ("127.0.0.1" if target.connection == "local" else host.name, hosts.ports_of(host.name))
-            for host in hosts.hosts
-        }
-        probe: Probe = kind(options[chosen].options, addresses)
+        endpoints = [
+            Endpoint(host.name, "127.0.0.1" if local else host.name, hosts.ports_of(host.name)) for host in hosts.hosts
+        ]
+        probe: Probe = kind(options[chosen].options, endpoints)
         return probe
 
     def _site(self, name: str, target: Target, host: str) -> Site:
@@ -97,12 +100,12 @@ class Wiring:
     def _dialect(self, name: str, target: Target, host: str) -> Any:
         if target.router.managed:
             return self._local_router(name, target).dialect
-        return self.registry.adapter("routers", target.router.kind)(_for_host(target.router, host))
+        return self.registry.adapter("routers", target.router.kind)(target.router.options)
 
     def _local_router(self, name: str, target: Target) -> LocalRouter:
         if name not in self.routers:
             shell = self._shell(name, target, target.router.hosts[0])
-            ports = target.options.ports_of(target.options.hosts[0].name)  # type: ignore[union-attr]  # as above
+            ports = target.options.ports_of(target.options.hosts[0].name)
             self.routers[name] = LocalRouter(target.router.options, Path(self._path(target)) / "router", ports, shell)
         return self.routers[name]
 
@@ -121,11 +124,7 @@ class Wiring:
         return self.shells[key]
 
     def _path(self, target: Target) -> str:
-        path: str = target.options.path  # type: ignore[union-attr]  # as above
+        path: str = target.options.path
         if path.startswith("./"):
-            return str(self.folder / path[2:])
+            return str(self.folder.resolve() / path[2:])
         return str(Path(path).expanduser())
-
-
-def _for_host(router: Router, host: str) -> Any:
-    return router.options

@@ -123,13 +123,13 @@ def _handed_over(place: Home, view: View, until: float) -> View:
 
 
 def stop(request: dict[str, Any]) -> dict[str, Any]:
-    """Stop the slot if it still holds `release`: at once, or `after` seconds, which a start calls off.
+    """Have the slot end by itself if it holds `release`: now, or in `after` seconds, which a start calls off.
 
-    {path, fence, slot, release, drain, after: seconds or none} -> {state: stopped|stopping|retiring|other}
+    Does not wait. Safe to repeat. {path, fence, slot, release, drain, after: seconds} -> {state}, which is stopping,
+    retiring, stopped, or other (it holds another release, and is left alone).
     """
     place, slot, release = home(request), str(request["slot"]), str(request["release"])
-    until = deadline(request)
-    after, drain = request.get("after"), float(request["drain"])
+    after, drain = float(request["after"]), float(request["drain"])
     with ruled(place, request):
         view = look(place, slot)
         if view.release != release:
@@ -138,20 +138,14 @@ def stop(request: dict[str, Any]) -> dict[str, Any]:
             return {"state": "stopped"}
         want = files.read_json(place.want(slot)) or {}
         want.update({"release": release, "port": view.status.get("port"), "adopted": bool(view.status.get("adopted"))})
-        if after is None:
-            want.update({"stop": {"drain": drain}, "retire": None})
+        if after > 0:
+            want["retire"] = {"at": clock.seconds() + after, "drain": drain}
         else:
-            want["retire"] = {"at": clock.seconds() + float(after), "drain": drain}
+            want.update({"stop": {"drain": drain}, "retire": None})
         files.write_json(place.want(slot), {**want, **_memory(view)})
         if view.supervisor is None:
-            _handed_over(place, view, until)
-    if after is not None:
-        return {"state": "retiring"}
-    while look(place, slot).busy:
-        if time.monotonic() > until:
-            return {"state": "stopping"}
-        time.sleep(POLL)
-    return {"state": "stopped"}
+            _handed_over(place, view, deadline(request))
+    return {"state": "retiring" if after > 0 else "stopping"}
 
 
 def adopt(request: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,9 @@ def faults(path: Path, what: str = "the journal") -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _named(error, path) from error
+    except UnicodeDecodeError as error:
+        # What SQLite quotes from a damaged schema in its message is not always text.
+        raise corrupt(path, "its tables' definitions cannot be read") from error
     except OSError as error:
         reason = error.strerror or "the file system said no"
         raise JournalUnavailableError(

@@ -146,7 +146,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def version_of(connection: sqlite3.Connection, path: Path) -> int:
     """The schema's number. Raises JournalCorruptError for a database that is not a journal."""
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise corrupt(path, "the file is a database, but not a journal of releaser")
+        raise corrupt(path, "the file is not a journal of releaser")
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version
 

@@ -33,7 +33,7 @@ class SqliteJournal:
         self.path = path
         ensure(path)
         self._inode = path.stat().st_ino
-        self._writer = Writer(path)
+        self._writer = Writer(path, self._check_file)
         self._idle: list[sqlite3.Connection] = []
         self._watching: sqlite3.Connection | None = None
         self._version = 0
@@ -147,11 +147,7 @@ class SqliteJournal:
         self.close()
 
     def _write(self, work: Callable[[sqlite3.Connection], T], patience: float | None) -> T:
-        def checked(connection: sqlite3.Connection) -> T:
-            self._check_file()
-            return work(connection)
-
-        return self._writer.run(checked, patience)
+        return self._writer.run(work, patience)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -30,8 +30,10 @@ FOR_EVER = 2**31 - 1
 class Writer:
     """A thread with the only connection of this journal that writes. The thread ends with the process or with `close`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, check: Callable[[], None]) -> None:
+        """`check` is called before each piece of work and raises where the file is not the one that it was."""
         self._path = path
+        self._check = check
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -73,6 +75,7 @@ class Writer:
                 continue
             try:
                 with faults(self._path):
+                    self._check()
                     connection = connection or connect(self._path)
                     connection.execute(f"PRAGMA busy_timeout = {_milliseconds_until(deadline)}")
                     future.set_result(work(connection))

@@ -30,7 +30,7 @@ class FakeRun:
     down_until: float = 0.0
     """A crashed process comes back then."""
     stop_at: float | None = None
-    """When it stops by itself: the end of its drain, or of the time that it is kept warm."""
+    """When it ends by itself: after its drain, or after the time that it is kept warm."""
 
     def alive(self, at: float) -> bool:
         return self.wanted and at >= self.down_until
@@ -38,6 +38,9 @@ class FakeRun:
 
 class HostWatcher:
     """Told of every change at a host, after it has happened. Does nothing by itself."""
+
+    def changing(self, host: "FakeHost") -> None:
+        """Told before a start or a stop."""
 
     def placed(self, host: "FakeHost", release: Release) -> None: ...
 
@@ -78,25 +81,28 @@ class FakeHost:
         if run and run.wanted and run.release.id == release.id:
             run.stop_at = None
             return
-        if run and run.wanted and run.stop_at is None:
+        if run and run.wanted:
             raise FailedError(f"{slot} of {self.name} runs {run.release.id}", code="slot-taken")
         if release.id not in self.placed:
             raise FailedError(f"{release.id} was never placed on {self.name}", code="not-placed")
+        self.watcher.changing(self)
         self.slots[slot] = FakeRun(self.placed[release.id], self.clock())
         self.watcher.started(self, slot, self.slots[slot])
 
-    def stop(self, release: str, slot: Slot, fence: int, drain: float) -> None:
-        """Stops after `drain` seconds, if the slot still holds `release` then and nobody started it again."""
+    def stop(self, release: str, slot: Slot, fence: int, after: float) -> None:
+        """It stops `after` seconds from now, if the slot still holds `release` then and nobody started it again."""
         self._expect(fence)
         run = self.slots.get(slot)
         if run and run.wanted and run.release.id == release:
-            run.stop_at = self.clock() + drain
+            run.stop_at = self.clock() + after
             self.watcher.stopping(self, slot, run)
+            self.supervise()
 
     def supervise(self) -> None:
         """One turn of the supervisors: stop what is due."""
         for slot, run in self.slots.items():
             if run.wanted and run.stop_at is not None and self.clock() >= run.stop_at:
+                self.watcher.changing(self)
                 run.wanted = False
                 self.watcher.stopped(self, slot, run)
 
@@ -129,8 +135,8 @@ class FakeTarget:
     def start(self, release: Release, slot: Slot, *, fence: int, within: float) -> None:
         self._each("start", {n: partial(host.start, release, slot, fence) for n, host in self.hosts.items()}, within)
 
-    def stop(self, release: str, slot: Slot, *, fence: int, drain: float, within: float) -> None:
-        acts = {n: partial(host.stop, release, slot, fence, drain) for n, host in self.hosts.items()}
+    def stop(self, release: str, slot: Slot, *, fence: int, after: float, within: float) -> None:
+        acts = {n: partial(host.stop, release, slot, fence, after) for n, host in self.hosts.items()}
         self._each("stop", acts, within)
 
     def _slot(self, slot: Slot, found: Mapping[str, Mapping[Slot, FakeRun | None]]) -> SlotState:

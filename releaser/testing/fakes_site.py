@@ -48,6 +48,9 @@ class DirectLine:
 class SiteWatcher:
     """Told of everything that changes at a site, after it has changed. Does nothing by itself."""
 
+    def writing(self, site: "FakeSite") -> None:
+        """Told before the router's split changes."""
+
     def written(self, site: "FakeSite", before: Split | None, by: str, fence: int) -> None:
         """The router's split or generation was written; `by` is a rollout, "guard" or "person"."""
 
@@ -262,6 +265,7 @@ class FakeSite:
             self.watcher.fired(self, switch)
 
     def _apply(self, split: Split, generation: int, by: str, fence: int) -> None:
+        self.watcher.writing(self)
         before, self.split, self.generation = self.split, split, generation
         self.watcher.written(self, before, by, fence)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-__all__ = ["Load", "Sent", "Traffic", "run", "summary"]
+__all__ = ["Load", "Response", "Sent", "Traffic", "moments", "read_response", "run", "summary"]
 
 FAILED_BY_US = (502, 503, 504)
 UNFINISHED = "unfinished"
@@ -192,7 +192,7 @@ class Client:
                 f"GET {self._path} HTTP/1.1\r\nhost: {self._host}:{self._port}\r\nx-request-id: {name}\r\n{closing}\r\n"
             )
             writer.write(head.encode())
-            response = await _read(reader)
+            response = await read_response(reader)
             keep = response.keep and not fresh and len(self._idle) < self._traffic.connections
         finally:
             if keep:
@@ -219,7 +219,7 @@ async def _until(stop: asyncio.Event, moment: float) -> None:
                 await stop.wait()
 
 
-async def _read(reader: asyncio.StreamReader) -> Response:
+async def read_response(reader: asyncio.StreamReader) -> Response:
     """One whole response with content-length or chunks. Raises EOFError, OSError or ValueError where it is not whole."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")

@@ -80,7 +80,7 @@ class HostsOptions(Section):
     max_failed: Annotated[int, Field(ge=0, exclude=True)] = 0
     keep: Annotated[int, Field(ge=2, le=1000, exclude=True)] = 5
     drain: Annotated[float, Field(ge=0, exclude=True)] = 30.0
-    """Seconds; where a start says how its slot is to be stopped by a signal."""
+    """Seconds that what is under way has to end in, before it is killed."""
 
     @model_validator(mode="after")
     def _once(self) -> Self:

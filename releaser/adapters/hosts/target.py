@@ -13,7 +13,6 @@ from releaser.adapters.hosts.options import HostsOptions
 from releaser.adapters.hosts.package import Package
 from releaser.adapters.hosts.slot_states import slot_states
 from releaser.core.values import Release, Slot
-from releaser.errors import UnknownError
 from releaser.ports import SlotState
 from releaser.shell import Shell
 
@@ -77,18 +76,14 @@ class HostsTarget:
 
         self._expect(f"start {release.id} in {slot}", self._ask(one, within))
 
-    def stop(self, release: str, slot: Slot, *, fence: int, drain: float, within: float) -> None:
-        answers = self._stop({"release": release, "slot": slot, "drain": drain}, fence, within)
-        waiting = [host for host, answer in answers.items() if answer["state"] == "stopping"]
-        if waiting:
-            raise UnknownError(
-                f"{release} still drains in {slot} on {', '.join(waiting)}: up to {drain:g} s; read back later",
-                code="draining",
-            )
+    def stop(self, release: str, slot: Slot, *, fence: int, after: float, within: float) -> None:
+        """Each host's supervisor sees to it; what is under way then has `fleet.drain` seconds to end."""
 
-    def retire(self, release: str, slot: Slot, *, after: float, fence: int, drain: float, within: float) -> None:
-        """Each host stops the slot by itself `after` seconds from now, unless it is started again. Safe to repeat."""
-        self._stop({"release": release, "slot": slot, "drain": drain, "after": after}, fence, within)
+        def one(_: str, shell: Shell, left: float) -> Json:
+            order = {"release": release, "slot": slot, "drain": self.options.drain, "after": after}
+            return shell.call("target.stop", self._order(fence, order), within=left)
+
+        self._expect(f"stop {release} in {slot}", self._ask(one, within))
 
     def adopt(self, release: str, slot: Slot, *, fence: int, within: float) -> Mapping[str, str]:
         """Record what serves on the slot's port as `release`, untouched. Safe to repeat. Returns host -> "pid command"."""
@@ -103,7 +98,10 @@ class HostsTarget:
     def collect(
         self, current: str, good: Sequence[str], *, evidence: Sequence[str] = (), fence: int, within: float
     ) -> Mapping[str, tuple[str, ...]]:
-        """Point `current` at the committed release and keep the newest of `good` (fleet.keep), and the evidence. Safe to repeat. Returns host -> what was removed."""
+        """Point `current` at the committed release; keep the newest of `good` (fleet.keep) and the evidence.
+
+        Safe to repeat. Returns host -> the releases that were removed.
+        """
 
         def one(_: str, shell: Shell, left: float) -> Json:
             keep = [*good[: self.options.keep], *evidence]
@@ -137,12 +135,6 @@ class HostsTarget:
         order |= {"incoming": ready["incoming"], "package": packed.digest, "kind": packed.kind}
         order |= {"shared": self.options.shared, "run": self.options.run.command, "env": self._env[host]}
         return shell.call("target.place", order, within=max(0.0, until - monotonic()))
-
-    def _stop(self, order: Json, fence: int, within: float) -> Mapping[str, Json]:
-        def one(_: str, shell: Shell, left: float) -> Json:
-            return shell.call("target.stop", self._order(fence, order), within=left)
-
-        return self._expect(f"stop {order['release']} in {order['slot']}", self._ask(one, within))
 
     def _order(self, fence: int, order: Json) -> Json:
         return {"path": self.options.path, "fence": fence, **order}

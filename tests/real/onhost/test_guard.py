@@ -12,7 +12,7 @@ from onhost_place import BINDING, CANARY, STABLE, FileDialect, Place, opened, un
 
 from releaser.adapters.routers.site import RouterSite
 from releaser.errors import FailedError, FencedError
-from releaser.onhost import clock, detach
+from releaser.onhost import clock, detach, lock
 from releaser.ports import Settling
 
 pytestmark = pytest.mark.real
@@ -169,6 +169,17 @@ def test_the_lock_file_is_never_replaced(place: Place) -> None:
     place.canary(fence=2, rollout="r2", timer=0.3)
     until(place.is_stable)
     assert (place.state / "ledger.lock").stat().st_ino == inode
+
+
+def test_a_guard_that_cannot_start_is_a_failure_to_arm(place: Place) -> None:
+    place.site.ledger.acquire(place.claim(), 1, force=False, within=20)
+    claimed = lock.claim(place.state / "guard.lock")
+    assert claimed is not None
+    with pytest.raises(FailedError, match="does not start") as caught:
+        place.site.arm(STABLE, BINDING, 1001, fence=1, timer=20, within=3)
+    assert caught.value.code == "guard"
+    assert place.site.ledger.read(within=20).armed_left is None
+    os.close(claimed)
 
 
 def fill(ballast: Path) -> None:

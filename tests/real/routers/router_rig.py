@@ -1,18 +1,24 @@
 """A real router in front of real applications, everything on loopback, everything ended with the test."""
 
+import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+
+import pytest
 
 from releaser.adapters.routers.dialect import Recipe
 from releaser.adapters.routers.envoy import EnvoyOptions
 from releaser.adapters.routers.haproxy import HAProxyOptions
-from releaser.adapters.routers.managed import Kind, ManagedRouter, lay_out, managed
+from releaser.adapters.routers.managed import Kind, ManagedRouter, binary, lay_out, managed
 from releaser.core.values import Binding, Counts, Slot, Split
+from releaser.errors import ConfigError
 from releaser.onhost import recipe
 from releaser.onhost.answers import Refusal
 from releaser.ports import RouterState
@@ -22,6 +28,7 @@ OLD, NEW = "1.4.1-00000001", "1.4.2-00000002"
 BINDING: Binding = (("blue", OLD), ("green", NEW))
 VERSIONS = {OLD: "1.4.1", NEW: "1.4.2"}
 PATIENCE = 20.0
+KINDS: tuple[Kind, ...] = ("envoy", "haproxy")
 
 
 def free_port() -> int:
@@ -112,3 +119,21 @@ class Rig:
                 time.sleep(0.02)
             else:
                 return
+
+
+def opened(kind: Kind) -> Iterator[Rig]:
+    """A rig that ends with the test. Both routers are there in CI; elsewhere one may be missing."""
+    try:
+        binary(kind)
+    except ConfigError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(missing.message)
+    directory = Path(tempfile.mkdtemp(prefix="rig"))  # short: HAProxy's socket is below it
+    found = Rig(kind, directory)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
+        shutil.rmtree(directory)

@@ -1,43 +1,24 @@
 """What every router must do, asked of the real ones in the same words."""
 
-import os
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from threading import Thread
 
 import pytest
-from router_rig import NEW, OLD, PATIENCE, Rig
+from router_rig import KINDS, NEW, OLD, PATIENCE, Rig, opened
 
-from releaser.adapters.routers.managed import Kind, binary
 from releaser.core.values import Split
-from releaser.errors import ConfigError, FailedError
+from releaser.errors import FailedError
 from releaser.testing.app import logged
 from releaser.testing.load import Load, Traffic, run
 
 pytestmark = pytest.mark.real
 
 
-@pytest.fixture(params=["envoy", "haproxy"])
+@pytest.fixture(params=KINDS)
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    kind: Kind = request.param
-    try:
-        binary(kind)
-    except ConfigError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(missing.message)
-    directory = Path(tempfile.mkdtemp(prefix="rig"))  # short: HAProxy's socket is below it
-    found = Rig(kind, directory)
-    try:
-        found.start()
-        yield found
-    finally:
-        found.stop()
-        shutil.rmtree(directory)
+    yield from opened(request.param)
 
 
 def test_before_the_first_release_it_answers_503_and_says_that_nothing_serves(rig: Rig) -> None:

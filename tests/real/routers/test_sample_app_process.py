@@ -1,4 +1,6 @@
+import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -7,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from router_rig import free_port
@@ -18,6 +21,18 @@ pytestmark = pytest.mark.real
 Start = Callable[..., "Served"]
 
 
+def wait_for_port(port: int, within: float) -> None:
+    end = time.monotonic() + within
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < end, "the application did not start"
+            time.sleep(0.01)
+        else:
+            return
+
+
 class Served:
     """The application as a process."""
 
@@ -26,15 +41,7 @@ class Served:
         self.log = directory / f"{self.port}.log"
         command = [sys.executable, "-I", app.__file__, "--port", str(self.port), "--version", "1.4.2"]
         self.process = subprocess.Popen([*command, "--log", str(self.log), *options])
-        end = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-            except ConnectionRefusedError:
-                assert time.monotonic() < end, "the application did not start"
-                time.sleep(0.01)
-            else:
-                break
+        wait_for_port(self.port, 20.0)
 
     @property
     def url(self) -> str:
@@ -120,6 +127,52 @@ def test_sigterm_answers_what_is_under_way_and_then_ends(start: Start) -> None:
     response = connection.getresponse()
     assert (response.status, response.getheader("connection")) == (200, "close")
     assert served.process.wait(20) == 0
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Programs run in this very process set signal handlers; these come back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def use_and_end(port: int, within: float) -> None:
+    """A client that keeps a connection, sends nonsense over another, and asks the program that runs here to end."""
+    wait_for_port(port, within)
+    connection = HTTPConnection("127.0.0.1", port)
+    for _ in range(2):
+        connection.request("POST", "/", body=b"x" * 70000)
+        assert connection.getresponse().read()
+    for wrong in (b"nonsense\r\n\r\n", b"x" * 70000):
+        with socket.create_connection(("127.0.0.1", port)) as stranger:
+            stranger.sendall(wrong)
+            with contextlib.suppress(ConnectionResetError):
+                stranger.recv(100)
+    os.kill(os.getpid(), signal.SIGTERM)
+    connection.close()
+
+
+@pytest.mark.parametrize("fault", ["none", "slow:0.01"])
+@pytest.mark.usefixtures("handlers")
+def test_the_application_ends_well_in_this_process_too(fault: str, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    client = Thread(target=use_and_end, args=(port, 20.0))
+    client.start()
+    arguments = ["--port", str(port), "--version", "1.4.2", "--fault", fault]
+    assert app.main([*arguments, "--log", str(log)] if fault == "none" else arguments) == 0
+    client.join()
+    assert fault != "none" or log.read_text() == "none 200 1.4.2\n" * 2
+
+
+@pytest.mark.usefixtures("handlers")
+def test_the_load_client_prints_one_document(start: Start, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    served, out = start(), tmp_path / "sent.jsonl"
+    assert load.main([served.url, "--rate", "60", "--seconds", "0.3", "--fixed", "--out", str(out)]) == 0
+    sent = [Sent(**json.loads(line)) for line in out.read_text().splitlines()]
+    assert json.loads(capsys.readouterr().out) == load.summary(sent)
+    assert len(sent) == 18
 
 
 def test_nonsense_is_answered_with_400(start: Start) -> None:

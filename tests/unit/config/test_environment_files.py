@@ -68,7 +68,7 @@ def test_the_ten_lines_stand_for_the_long_form(folder: Path, options: Registry) 
 def test_a_router_on_this_machine_is_run_by_releaser(folder: Path, options: Registry) -> None:
     environment = load(folder, options, settings=["hosts=[local]", "router=envoy://local:8080", "path=./here"])
     web = environment.targets["web"]
-    assert (web.connection, web.ssh, web.router.managed, web.router.hosts) == ("local", None, True, ("local",))
+    assert (web.connection, web.router.managed, web.router.hosts) == ("local", True, ("local",))
     assert web.router.options.listen == 8080
 
 
@@ -164,7 +164,7 @@ def test_targets_move_in_waves(folder: Path, options: Registry) -> None:
     assert {ref.wave for ref in target_refs(environment, together=True)} == {0}
     assert "exactly one wave; correct us" in refusal(folder, options, "world", settings=["waves=[[eu]]"])
     assert "exactly one wave; correct eu" in refusal(folder, options, "world", settings=["waves=[[eu],[us,eu]]"])
-    assert "no such target; did you mean 'eu'?" in refusal(folder, options, "world", settings=["waves=[[ue],[us]]"])
+    assert "no such target; did you mean 'eu'?" in refusal(folder, options, "world", settings=["waves=[[eur],[us]]"])
 
 
 @pytest.mark.parametrize(

@@ -34,14 +34,14 @@ def test_the_last_lines_then_what_follows(place: Home) -> None:
 
 def test_a_reader_loses_nothing_when_the_log_is_cut(place: Home) -> None:
     log = place.log("blue")
-    application = log.open("ab", buffering=0)
-    application.write(b"one\n")
-    cursor = ask(place)["cursor"]
-    application.write(b"two\n")
-    assert not rotate(place, "blue", limit=100)
-    assert rotate(place, "blue", limit=4)
-    files.write_json(place.status("blue"), {"rotations": 1})
-    application.write(b"three\n")
+    with log.open("ab", buffering=0) as application:
+        application.write(b"one\n")
+        cursor = ask(place)["cursor"]
+        application.write(b"two\n")
+        assert not rotate(place, "blue", limit=100)
+        assert rotate(place, "blue", limit=4)
+        files.write_json(place.status("blue"), {"rotations": 1})
+        application.write(b"three\n")
     assert log.read_bytes() == b"three\n"
     seen = []
     for _ in range(3):

@@ -12,17 +12,11 @@ VALUES = {"port": "8001", "slot": "blue", "release": "1.4.2-3fa9c1d0", "version"
     [
         ("./bin/shop --port {port}", ["./bin/shop", "--port", "8001"]),
         ("sh -c 'echo {slot} \"{port}\"'", ["sh", "-c", 'echo blue "8001"']),
-        (
-            "x {{7*7}} '{\"a\": 1}' {} {0.__class__} ${HOME};id",
-            ["x", "{{7*7}}", '{"a": 1}', "{}", "{0.__class__}", "$", "{HOME};id"],
-        ),
+        ("x {{7*7}} '{\"a\": 1}' {} {0.__class__}", ["x", "{{7*7}}", '{"a": 1}', "{}", "{0.__class__}"]),
+        ("x $(id) `id` ;id |id $HOME", ["x", "$(id)", "`id`", ";id", "|id", "$HOME"]),
     ],
 )
 def test_plain_replacement_without_a_shell(template: str, argv: list[str]) -> None:
-    if "{HOME}" in template:
-        with pytest.raises(ValueError, match="HOME"):
-            render(template, VALUES)
-        template, argv = template.replace(" ${HOME};id", ""), argv[:-2]
     assert render(template, VALUES) == argv
 
 

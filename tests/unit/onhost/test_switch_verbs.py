@@ -193,6 +193,14 @@ def test_a_corrupt_ledger_does_not_stop_the_guard(canary: Site) -> None:
     assert canary.applied()["generation"] == 1001
 
 
+def test_after_a_restart_nobody_says_how_long_ago_it_fired(canary: Site) -> None:
+    canary.arm(generation=1001, timer=0.0)
+    canary.turn()
+    canary.reboot()
+    with pytest.raises(Refused, match="before this host was restarted"):
+        canary.write(5, 1003)
+
+
 def test_a_damaged_switch_keeps_neither_the_guard_nor_a_rollback_from_working(canary: Site) -> None:
     canary.arm(generation=1001, timer=0.0)
     (canary.state / "armed.9.9.json").write_text("{")
@@ -207,8 +215,8 @@ def test_a_rehearsal_that_nobody_waits_for_any_more_never_comes_to_pass(site: Si
     site.become_guard()
     site.acquire()
     site.write(5, 1001)
+    order = site.order(0, 1002, 1)
     with pytest.raises(Refused) as caught:
-        order = site.order(0, 1002, 1)
         site.call("switch.rehearse", **order, revert=order["write"], within=0.1)
     assert caught.value.code == "rehearsal"
     (site.state / "disarmed.1.1.json").rename(site.state / "fired.1.1.json")

@@ -150,6 +150,13 @@ def test_a_tally_needs_every_server() -> None:
         ROUTER.tally([counters(("web1_blue", *[0] * 11), ("web2_blue", *[0] * 11))], BOTH)
 
 
+def test_more_failures_than_requests_are_refused() -> None:
+    rows = [(name, *[0] * 11) for name in ("web2_blue", "web1_green", "web2_green")]
+    broken_off_and_yet_never_begun = ("web1_blue", 0, 0, 0, 2, 2, *[0] * 6)
+    with pytest.raises(FailedError, match="2 failed of 0 completed"):
+        ROUTER.tally([counters(broken_off_and_yet_never_begun, *rows)], BOTH)
+
+
 def test_the_configuration_of_a_managed_one_is_exactly_this() -> None:
     assert configuration(
         listen=("127.0.0.1", 8080),

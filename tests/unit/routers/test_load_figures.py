@@ -1,8 +1,9 @@
+import asyncio
 from itertools import islice
 
 import pytest
 
-from releaser.testing.load import UNFINISHED, Sent, Traffic, moments, summary
+from releaser.testing.load import UNFINISHED, Response, Sent, Traffic, moments, read_response, summary
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,33 @@ def test_arrivals_keep_the_rate_and_the_seed() -> None:
     assert 4500 < len(arrivals) < 5500
     assert arrivals == list(moments(Traffic("u", rate=100, seconds=50)))
     assert arrivals[:9] == list(islice(moments(Traffic("u", rate=100)), 9))
+
+
+def read(received: bytes) -> Response:
+    async def arrive() -> Response:
+        reader = asyncio.StreamReader()
+        reader.feed_data(received)
+        reader.feed_eof()
+        return await read_response(reader)
+
+    return asyncio.run(arrive())
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nX-Version: 1.4.2\r\nX-Releaser-Generation: 7\r\n"
+
+
+def test_a_response_is_read_to_its_end_however_that_is_marked() -> None:
+    counted = HEAD + b"Content-Length: 2\r\n\r\nok"
+    chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n2;a=b\r\nok\r\n0\r\n\r\n"
+    assert read(counted) == read(chunked) == Response(200, "1.4.2", "7", keep=True)
+    assert read(HEAD + b"\r\nok") == Response(200, "1.4.2", "7", keep=False)
+    assert not read(HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\nok").keep
+
+
+@pytest.mark.parametrize(
+    "received",
+    [b"", HEAD, HEAD + b"Content-Length: 3\r\n\r\nok", HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\no"],
+)
+def test_half_a_response_is_none(received: bytes) -> None:
+    with pytest.raises(EOFError):
+        read(received)

@@ -9,7 +9,7 @@ from releaser.core.values import Moment
 from releaser.errors import JournalUnavailableError
 from releaser.store.sqlite import SqliteJournal
 from releaser.testing.contracts_journal import CHECKS, FullJournal
-from releaser.testing.fakes import MemoryJournal
+from releaser.testing.memory_journal import MemoryJournal
 from releaser.testing.samples import BAD_RELEASE, GOOD_RELEASE, entries
 
 
@@ -38,9 +38,9 @@ def test_both_build_the_same_chain(tmp_path: Path) -> None:
 
 def test_the_journal_in_memory_can_be_full() -> None:
     journal = MemoryJournal()
-    journal.fault = "no space is left"
-    with pytest.raises(JournalUnavailableError, match="no space"):
+    journal.full = True
+    with pytest.raises(JournalUnavailableError, match="its disk is full"):
         journal.append(entries("good", GOOD_RELEASE))
-    journal.fault = None
+    journal.full = False
     journal.append(entries("good", GOOD_RELEASE))
     assert Moment(100.0, "boot-1", 1_760_000_100.0) == journal.chain[0].moment

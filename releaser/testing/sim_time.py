@@ -1,0 +1,40 @@
+"""What happens when, in virtual time? One event after the other, in an order that a seed decides alone."""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from random import Random
+
+__all__ = ["GRID", "Timeline", "on_grid"]
+
+GRID = 1 / 16
+"""Seconds: latencies are multiples of this, so that answers that belong together arrive together, as bursts do."""
+
+
+class Timeline:
+    """A heap of things to come. `now` are seconds of the simulated world, which nobody in it can read."""
+
+    __slots__ = ("_heap", "_numbers", "now")
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = 0
+
+    def at(self, when: float, act: Callable[[], None]) -> None:
+        self._numbers += 1
+        heappush(self._heap, (max(when, self.now), self._numbers, act))
+
+    def after(self, seconds: float, act: Callable[[], None]) -> None:
+        self.at(self.now + seconds, act)
+
+    def run(self, until: float) -> None:
+        """Everything up to `until`, or until nothing is left to come."""
+        heap = self._heap
+        while heap and heap[0][0] <= until:
+            self.now, _, act = heappop(heap)
+            act()
+
+
+def on_grid(chance: Random, least: float, most: float) -> float:
+    """A chance duration between `least` and `most` seconds, on the grid."""
+    return round(chance.uniform(least, most) / GRID) * GRID

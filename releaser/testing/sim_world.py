@@ -1,0 +1,311 @@
+"""What is the simulated world made of? Two routers with guards, three hosts, users, and a candidate of some quality.
+
+Nothing here knows of rollouts: it only does what real hosts and users do, and tells its watcher.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+
+from releaser.core.values import Counts, Reading, Release, Slot, Split
+from releaser.onhost.clock import Now
+from releaser.ports import Claim, Settling, World
+from releaser.testing.fakes import (
+    FakeHost,
+    FakeProbe,
+    FakeRun,
+    FakeSite,
+    FakeSwitch,
+    FakeTarget,
+    HostWatcher,
+    SiteWatcher,
+    one_by_one,
+    site_ports,
+)
+from releaser.testing.sim_process import Process, Wire
+from releaser.testing.sim_time import GRID, Timeline, on_grid
+
+__all__ = ["QUALITIES", "SERVING", "Quality", "SimWorld", "WorldWatcher"]
+
+HOSTS = ("app1", "app2", "app3")
+ROUTERS = ("lb1", "lb2")
+BASE = 0.002
+"""The error rate of every version."""
+RATE = 100.0
+"""Requests a second on each router."""
+STARTING = 2.0
+"""Seconds from a start to the first good answer."""
+OPEN_FOR = 15.0
+"""Seconds after which a router gives up on a request that hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What a candidate is like. `errors` is its rate once `after` seconds have passed since its first request."""
+
+    name: str
+    errors: float = BASE
+    after: float = 0.0
+    hangs: bool = False
+    answers: str = "well"
+    """To probes: well, never, another version, now and then."""
+
+    @property
+    def sound(self) -> bool:
+        """Nothing is wrong with it: if it is taken back by the judge, that is a mistake."""
+        return self.errors == BASE and not self.hangs and self.answers == "well"
+
+
+QUALITIES = (
+    Quality("good"),
+    Quality("slightly bad", errors=0.0035),
+    Quality("bad", errors=0.05),
+    Quality("outage", errors=1.0),
+    Quality("hang", hangs=True),
+    Quality("never ready", answers="never"),
+    Quality("wrong version", answers="another version"),
+    Quality("flapping", answers="now and then"),
+    Quality("late regression", errors=0.1, after=240.0),
+)
+SERVING = Quality("stable")
+
+
+class WorldWatcher(SiteWatcher, HostWatcher):
+    """Told of every change of a site or host, and of requests that nobody could answer."""
+
+    def unanswered(self, site: FakeSite, release: str, requests: float) -> None:
+        """Users were sent to a release that is not ready: `requests` of them."""
+
+
+class Users:
+    """The requests of one router, counted by release from the split and the quality of what answers."""
+
+    __slots__ = ("active", "completed", "failed", "first", "last", "missing_until", "site", "world")
+
+    def __init__(self, world: "SimWorld") -> None:
+        self.world = world
+        self.site: FakeSite
+        self.last = world.timeline.now
+        self.completed: dict[str, float] = {}
+        self.failed: dict[str, int] = {}
+        self.active: dict[str, float] = {}
+        self.missing_until = 0.0
+
+    def pass_(self) -> None:
+        """Count everything up to now. Before each change of who answers, and before each reading."""
+        world, now, split = self.world, self.world.timeline.now, self.site.split
+        seconds, self.last = now - self.last, now
+        if seconds <= 0 or split is None or now < world.down.get(self.site.name, 0.0):
+            return
+        for release, weight in split.weights:
+            begun = RATE * seconds * weight / 100
+            quality = world.quality(release)
+            if not world.answers(release):
+                world.watcher.unanswered(self.site, release, begun)
+                self._answered(release, begun, 1.0)
+            elif quality.hangs:
+                self.active[release] = self.active.get(release, 0.0) + begun
+                given_up = max(0.0, self.active[release] - RATE * OPEN_FOR * weight / 100)
+                self.active[release] -= given_up
+                self._answered(release, given_up, 1.0)
+            else:
+                first = world.first_request.setdefault(release, now)
+                self._answered(release, begun, quality.errors if now - first >= quality.after else BASE)
+
+    def _answered(self, release: str, requests: float, rate: float) -> None:
+        self.completed[release] = self.completed.get(release, 0.0) + requests
+        expected, chance = requests * rate, self.world.chance
+        if rate < 1.0:
+            spread = (expected * (1.0 - rate)) ** 0.5
+            expected = max(0.0, min(requests, expected + spread * (chance.random() + chance.random() - 1.0) * 2.45))
+            expected = int(expected + chance.random())
+        self.failed[release] = self.failed.get(release, 0) + int(expected)
+
+    def read(self) -> Mapping[str, Counts]:
+        self.pass_()
+        if self.world.timeline.now < self.missing_until:
+            return {}
+        failed, active = self.failed, self.active
+        return {
+            release: Counts(int(n), min(failed.get(release, 0), int(n)), int(active.get(release, 0.0)))
+            for release, n in self.completed.items()
+        }
+
+    def reset(self) -> None:
+        """The router's counters start anew."""
+        self.pass_()
+        self.completed.clear()
+        self.failed.clear()
+        self.active.clear()
+
+
+class SimWorld:
+    """One environment: its routers and hosts, what they serve, and what may befall them."""
+
+    def __init__(
+        self, name: str, timeline: Timeline, chance: Random, watcher: WorldWatcher, qualities: Mapping[str, Quality]
+    ) -> None:
+        self.name = name
+        self.timeline = timeline
+        self.chance = chance
+        self.watcher = watcher
+        self.qualities = qualities
+        self.first_request: dict[str, float] = {}
+        self.down: dict[str, float] = {}
+        """Host or router -> until when it is rebooting."""
+        self.boots = dict.fromkeys(ROUTERS, 1)
+        self.users = {router: Users(self) for router in ROUTERS}
+        self.sites = {router: self._site(router, index) for index, router in enumerate(ROUTERS)}
+        self.hosts = {host: FakeHost(host, self._host_clock, _Told(self)) for host in HOSTS}
+        self.flaps = dict.fromkeys(HOSTS, 0)
+
+    def serve(self, release: Release, slot: Slot, good: tuple[str, ...] = ()) -> None:
+        for host in self.hosts.values():
+            host.serve(release, slot)
+        for site in self.sites.values():
+            site.serve(release, slot, good=good)
+
+    def ports(self, process: Process, holder: str) -> World:
+        """What one process sees of this world: every call over a wire of its own."""
+        lines = {host: Wire(process, host) for host in self.hosts}
+        sites = {f"web/{name}": site_ports(site, Wire(process, name)) for name, site in self.sites.items()}
+        target = FakeTarget(self.hosts, lines)
+        probe = FakeProbe(self.hosts, self.health, lines)
+        return World({"web": target}, {"web": probe}, sites, holder, one_by_one, process.head)
+
+    # what versions are like
+
+    def quality(self, release: str) -> Quality:
+        return self.qualities.get(release, SERVING)
+
+    def answers(self, release: str) -> bool:
+        """Whether every host answers for this release: one that is down fails its share, and we count it as all."""
+        at = self._host_clock()
+        return all(host.running(release, at) for host in self.hosts.values())
+
+    def health(self, host: FakeHost, release: Release) -> Reading:
+        quality = self.quality(release.id)
+        if quality.answers == "never":
+            return Reading(False, "status 503")
+        if quality.answers == "another version":
+            return Reading(False, "version 0.9 answers", "0.9")
+        if quality.answers == "now and then":
+            self.flaps[host.name] += 1
+            if self.flaps[host.name] % 3 == 0:
+                return Reading(False, "status 503")
+        if any(run.release.id == release.id and host.clock() < run.since + STARTING for run in host.slots.values()):
+            return Reading(False, "still starting")
+        return Reading(True, version=release.version)
+
+    # what may befall them
+
+    def reboot(self, router: str, seconds: float) -> None:
+        """The router's host restarts: another boot id, its guard comes back with it and finds what was armed."""
+        site, now = self.sites[router], self.timeline.now
+        self.users[router].pass_()
+        self.down[router] = now + seconds
+        self.boots[router] += 1
+        site.guard_alive = True
+        self.timeline.at(now + seconds, partial(self._guard, site))
+
+    def kill_guard(self, router: str, seconds: float) -> None:
+        """The guard dies; what starts it again is a renewal, or its own supervisor after `seconds`."""
+        site = self.sites[router]
+        site.guard_alive = False
+        self.timeline.after(seconds, partial(self._revive, site))
+
+    def crash_process(self, host: str, release: str, seconds: float) -> None:
+        """The application dies on one host, and its supervisor brings it back after `seconds`."""
+        self.pass_()
+        for run in self.hosts[host].slots.values():
+            if run.release.id == release:
+                run.down_until = self._host_clock() + seconds
+        self.timeline.after(seconds, self.pass_)
+
+    def pass_(self) -> None:
+        for users in self.users.values():
+            users.pass_()
+
+    def split(self, router: str) -> Split | None:
+        return self.sites[router].split
+
+    def _site(self, router: str, index: int) -> FakeSite:
+        users = self.users[router]
+        site = FakeSite(router, partial(self._site_clock, router, 777.0 * (index + 1)), users.read, _Told(self))
+        users.site = site
+        return site
+
+    def _site_clock(self, router: str, offset: float) -> Now:
+        return Now(self.timeline.now + offset, f"{router}-{self.boots[router]}")
+
+    def _host_clock(self) -> float:
+        return self.timeline.now + 9000.0
+
+    def guard_later(self, site: FakeSite) -> None:
+        """One look at a time is planned; a renewal moves the next one when it comes."""
+        due = site.due()
+        if due is not None:
+            self.timeline.at(
+                self.timeline.now + due - site.clock().at + on_grid(self.chance, GRID, 8 * GRID), partial(self._guard, site)
+            )
+
+    def _guard(self, site: FakeSite) -> None:
+        if self.timeline.now < self.down.get(site.name, 0.0):
+            return
+        site.guard()
+        if site.guard_alive:
+            self.guard_later(site)
+
+    def _revive(self, site: FakeSite) -> None:
+        if not site.guard_alive:
+            site.guard_alive = True
+            self._guard(site)
+
+
+class _Told(WorldWatcher):
+    """Keeps the world's own books up to date, then tells the world's watcher."""
+
+    __slots__ = ("watcher", "world")
+
+    def __init__(self, world: SimWorld) -> None:
+        self.world = world
+
+    def writing(self, site: FakeSite) -> None:
+        self.world.users[site.name].pass_()
+
+    def changing(self, host: FakeHost) -> None:
+        self.world.pass_()
+
+    def written(self, site: FakeSite, before: Split | None, by: str, fence: int) -> None:
+        self.world.watcher.written(site, before, by, fence)
+
+    def acquired(self, site: FakeSite, claim: Claim, fence: int, *, force: bool) -> None:
+        self.world.watcher.acquired(site, claim, fence, force=force)
+
+    def settled(self, site: FakeSite, settling: Settling, fence: int) -> None:
+        self.world.watcher.settled(site, settling, fence)
+
+    def armed(self, site: FakeSite, switch: FakeSwitch) -> None:
+        self.world.guard_later(site)
+        self.world.watcher.armed(site, switch)
+
+    def renewed(self, site: FakeSite, fence: int) -> None:
+        self.world.watcher.renewed(site, fence)
+
+    def fired(self, site: FakeSite, switch: FakeSwitch) -> None:
+        self.world.watcher.fired(site, switch)
+
+    def placed(self, host: FakeHost, release: Release) -> None:
+        self.world.watcher.placed(host, release)
+
+    def started(self, host: FakeHost, slot: Slot, run: FakeRun) -> None:
+        self.world.watcher.started(host, slot, run)
+
+    def stopping(self, host: FakeHost, slot: Slot, run: FakeRun) -> None:
+        if run.stop_at is not None:
+            self.world.timeline.after(run.stop_at - host.clock(), host.supervise)
+        self.world.watcher.stopping(host, slot, run)
+
+    def stopped(self, host: FakeHost, slot: Slot, run: FakeRun) -> None:
+        self.world.watcher.stopped(host, slot, run)

@@ -1,0 +1,42 @@
+"""The issue's figures, on few releases: `python bench/analysis.py` has them all."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+BENCH = Path(__file__).parents[3] / "bench" / "analysis.py"
+
+
+@pytest.fixture(scope="module")
+def bench() -> Any:
+    spec = importlib.util.spec_from_file_location("bench_analysis", BENCH)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["bench_analysis"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_five_times_the_errors_cost_twelve_requests_at_most(bench: Any) -> None:
+    runs = bench.many(100, 11, bench.canary(), 200, 0.002, 0.01)
+    assert all(run.end == "rolled back" for run in runs)
+    assert median(run.harmed for run in runs) <= 12
+
+
+def test_a_good_version_reaches_everyone_within_a_hundred_seconds(bench: Any) -> None:
+    runs = bench.many(60, 11, bench.canary(), 200, 0.002, 0.002)
+    assert sum(run.end == "promoted" for run in runs) >= 58
+    assert median(run.seconds for run in runs) <= 75
+    assert bench.quantile([run.seconds for run in runs], 0.9) <= 100
+
+
+def test_an_outage_costs_five_requests_and_three_seconds(bench: Any) -> None:
+    runs = bench.many(60, 11, bench.canary(), 200, 0.002, 1.0)
+    assert all(run.end == "rolled back" for run in runs)
+    assert median(run.harmed for run in runs) <= 5
+    assert bench.quantile([run.seconds for run in runs], 0.9) <= 3

@@ -3,7 +3,6 @@
 import importlib
 from difflib import get_close_matches
 
-
 import click
 
 from releaser.cli.verbs import SECTIONS, VERBS

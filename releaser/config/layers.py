@@ -96,6 +96,8 @@ def _from_variables(variables: Mapping[str, str], keys: Sequence[str], tree: Tab
     ours = {name.upper() if _is_plain(name) else name: value for name, value in ours.items()}
     known = {key.upper() for key in keys}
     for name in ours:
+        if not name.isprintable():
+            raise ConfigError(f"variable {name[:80]!a} has characters that cannot be shown; use a plain name")
         head = name[len(PREFIX) :].split("__")[0]
         if "__" in name and head.upper() not in known:
             hint = did_you_mean(head.lower(), keys)
@@ -143,11 +145,11 @@ def _named(raw: Mapping[str, Any], beside: Node | None, variable: str, path: tup
 
 def _from_setting(setting: str, keys: Sequence[str]) -> Table:
     """--set targets.web.path=/srv/shop"""
-    origin = f"--set {setting.split('=', maxsplit=1)[0][:80]}"
     key, equals, value = setting.partition("=")
     parts = key.split(".")
     if not equals or not all(parts) or not key.isprintable():
-        raise ConfigError(f"--set {setting[:80]!r} is not key=value; write for example --set fleet.drain=10s")
+        raise ConfigError(f"--set {key[:80]!r} is not key=value; write for example --set fleet.drain=10s")
+    origin = f"--set {key[:80]}"
     if parts[0] not in keys:
         raise ConfigError(f"{origin}: there is no key {parts[0][:60]!r}; {did_you_mean(parts[0], keys)}")
     table = Table({parts[-1]: read_value(value, origin)}, origin)

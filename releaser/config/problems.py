@@ -27,7 +27,7 @@ def told(error: ErrorDetails, prefix: Path, keys: Collection[str]) -> Problem:
             hint = did_you_mean(path[-1], keys) if keys else "remove it, or correct its name"
             return path, f"there is no key {dotted(path)[:160]!r}; {hint}"
         case _:
-            return path, f"{dotted(path)[:160]}{_value(error, path)}: {_rule(error)}"
+            return path, _printable(f"{dotted(path)[:160]}{_value(error, path)}: {_rule(error)}")
 
 
 def config_error(problems: list[Problem], tree: Node) -> ConfigError:
@@ -56,3 +56,8 @@ def _rule(error: ErrorDetails) -> str:
     if text.startswith("String should match pattern"):
         return "use letters, digits, '_' and '-' only, as names in files and commands have"
     return text.replace("Input should be", "it should be").replace("String should", "it should")
+
+
+def _printable(text: str) -> str:
+    """One line without anything that could move a cursor."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

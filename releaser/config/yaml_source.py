@@ -166,6 +166,8 @@ class Builder:
 
     def key(self, name: str, line: int) -> None:
         top = self.open[-1]
+        if not name.isprintable():
+            self.refuse(line, f"the key {name[:60]!a} has characters that cannot be shown; use a plain name")
         if name == "<<":
             self.refuse(line, "merge keys (<<) are not allowed; use `extends`, or repeat the values")
         if name in top.entries:

@@ -6,7 +6,7 @@ It owns no clock, thread or disk: those come in from outside, so that the simula
 import heapq
 import math
 import queue
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,8 +25,10 @@ from releaser.ports import Clock, Executor, Mailbox, World
 __all__ = ["Driven", "Loop"]
 
 OBSERVATIONS = (e.HealthRead, e.Counted)
-LONGEST_SLEEP = 1.0
-"""Seconds: the keeper renews only while the loop's last turn is young, so the loop turns even when nothing happens."""
+LONGEST_SLEEP = 10.0
+SLEEP_OF_DEADMAN = 1 / 6
+"""The keeper renews only while the loop's last turn is younger than a third of the dead-man's time: twice that often, at
+least, the loop turns even when nothing happens."""
 
 
 @dataclass(slots=True)
@@ -38,6 +40,8 @@ class Driven:
     watch: Watch
     keeper: Keeper
     heard: set[str] = field(default_factory=set)
+    wake_at: float = math.inf
+    """The one entry in the loop's heap that counts; older ones are passed over."""
 
 
 class Loop:
@@ -52,6 +56,7 @@ class Loop:
         self.finished: dict[str, Rollout] = {}
         self.wakes: list[tuple[float, str]] = []
         self.last_turn = clock.now()
+        self.longest_sleep = LONGEST_SLEEP
 
     def open(self, rollout: str, opened: e.Opened, world: World) -> Rollout:
         """Begin a new rollout: its first entry is journaled before this returns."""
@@ -63,8 +68,9 @@ class Loop:
 
     def add(self, state: Rollout, world: World) -> None:
         keeper = Keeper(state.id, world, self.executor, self.clock, self.mailbox, lambda: self.last_turn)
-        self.driven[state.id] = Driven(state, world, Watch(state.plan), keeper)
-        heapq.heappush(self.wakes, (self.clock.now(), state.id))
+        driven = self.driven[state.id] = Driven(state, world, Watch(state.plan), keeper)
+        self.longest_sleep = min(self.longest_sleep, state.plan.budget.deadman * SLEEP_OF_DEADMAN)
+        self._wake(driven, self.clock.now())
 
     def run(self, until: Callable[[], bool] | None = None) -> None:
         """Turn until every rollout is done (or `until` says so)."""
@@ -73,16 +79,29 @@ class Loop:
 
     def turn(self) -> None:
         """Hear what came in, then decide for whoever is concerned or due."""
-        now = self.clock.now()
-        self.last_turn = now
-        due = self.wakes[0][0] if self.wakes else math.inf
-        concerned = self._hear(min(max(due - now, 0.0), LONGEST_SLEEP))
-        now = self.clock.now()
-        while self.wakes and self.wakes[0][0] <= now:
-            concerned.add(heapq.heappop(self.wakes)[1])
+        self.last_turn = self.clock.now()
+        concerned = self._hear(self.patience())
+        concerned.update(self._due(self.clock.now()))
         for name in sorted(concerned):
             if name in self.driven:
                 self._advance(self.driven[name])
+
+    def patience(self) -> float:
+        """Seconds that the loop may sleep now if nothing arrives."""
+        due = self.wakes[0][0] if self.wakes else math.inf
+        return min(max(due - self.clock.now(), 0.0), self.longest_sleep)
+
+    def _due(self, now: float) -> Iterator[str]:
+        while self.wakes and self.wakes[0][0] <= now:
+            at, name = heapq.heappop(self.wakes)
+            if name in self.driven and self.driven[name].wake_at == at:
+                self.driven[name].wake_at = math.inf
+                yield name
+
+    def _wake(self, driven: Driven, at: float) -> None:
+        if at != driven.wake_at:
+            driven.wake_at = at
+            heapq.heappush(self.wakes, (at, driven.rollout.id))
 
     def _hear(self, patience: float) -> set[str]:
         """Everything that has arrived, at once: a burst of answers costs one decision."""
@@ -164,8 +183,8 @@ class Loop:
         if driven.rollout.finished:
             self.recorder.flush()
             self.finished[driven.rollout.id] = self.driven.pop(driven.rollout.id).rollout
-        elif decision.wake_at < math.inf:
-            heapq.heappush(self.wakes, (decision.wake_at, driven.rollout.id))
+        else:
+            self._wake(driven, decision.wake_at)
 
     def _no_journal(self, driven: Driven) -> None:
         """Forward is not possible without a durable journal; back always is."""

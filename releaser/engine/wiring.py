@@ -100,7 +100,9 @@ class Wiring:
     def _dialect(self, name: str, target: Target, host: str) -> Any:
         if target.router.managed:
             return self._local_router(name, target).dialect
-        return self.registry.adapter("routers", target.router.kind)(target.router.options)
+        behind: Any = target.options
+        kind = self.registry.adapter("routers", target.router.kind)
+        return kind(target.router.options, tuple(host.name for host in behind.hosts))
 
     def _local_router(self, name: str, target: Target) -> LocalRouter:
         if name not in self.routers:

@@ -32,6 +32,7 @@ def acquire(ledger: dict[str, Any], request: dict[str, Any], now: Now) -> dict[s
     taken = {
         "environment": request.get("environment") or ledger["environment"],
         "fence": fence,
+        "rollout": claim["rollout"],
         "holder": _holder(claim, fence, force, now),
         # A rollback is not what is being tried: people look here for what it takes back.
         "candidate": (ledger["candidate"] if force else None) or release["id"],

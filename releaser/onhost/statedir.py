@@ -28,6 +28,7 @@ EMPTY: dict[str, Any] = {
     "environment": "",
     "fence": 0,
     "written": 0,
+    "rollout": "",
     "holder": None,
     "current": None,
     "good": [],

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from releaser.errors import JournalCorruptError, JournalUnavailableError
 
-__all__ = ["corrupt", "faults", "unavailable"]
+__all__ = ["DamagedError", "corrupt", "faults", "unavailable"]
 
 RESTORE = "restore the last backup of the journal; until then only `releaser rollback` and `releaser status` go on"
+
+NONSENSE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_ERROR}
+"""Our statements are tested: where a table or a rule of it does not fit them, the file is not what we made."""
 
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: ("is locked by another process", "look for a stopped or hanging releaser process"),
@@ -23,6 +26,10 @@ _UNAVAILABLE = {
 }
 
 
+class DamagedError(Exception):
+    """A row that cannot be what was written, found where the file's name is not known: `faults` adds it."""
+
+
 @contextmanager
 def faults(path: Path, what: str = "the journal") -> Iterator[None]:
     """Inside, failures of SQLite and of the file system become JournalUnavailableError or JournalCorruptError."""
@@ -30,6 +37,8 @@ def faults(path: Path, what: str = "the journal") -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _named(error, path) from error
+    except DamagedError as error:
+        raise corrupt(path, str(error)) from error
     except UnicodeDecodeError as error:
         # What SQLite quotes from a damaged schema in its message is not always text.
         raise corrupt(path, "its tables' definitions cannot be read") from error
@@ -55,7 +64,7 @@ def _named(error: sqlite3.Error, path: Path) -> JournalCorruptError | JournalUna
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_NOTADB:
         return corrupt(path, "the file is not a database")
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_ERROR):
+    if code in NONSENSE:
         return corrupt(path, f"SQLite cannot make sense of it ({error})")
     problem, fix = _UNAVAILABLE.get(code, (f"does not answer ({error})", "check the disk that holds it"))
     return unavailable(path, problem, fix)

@@ -1,7 +1,7 @@
 """How do entries become rows of the journal's file, and how do rows become entries again, checked?"""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,23 +72,16 @@ def append(connection: sqlite3.Connection, path: Path, entries: Sequence[Entry])
 def entries_after(connection: sqlite3.Connection, path: Path, rollout: str, after: int) -> Sequence[Entry]:
     """A rollout's entries with a higher number, each checked against the chain and for gaps, in short pages."""
     summary = summary_for(connection, rollout)
-    entries: list[Entry] = []
-    expected = after + 1
-    while summary and expected <= summary.last_seq:
-        page = connection.execute(SELECT_PAGE, (rollout, expected - 1, PAGE)).fetchall()
-        for row in page:
-            entry = _checked(path, row)
-            if entry.seq != expected:
-                break
-            entries.append(entry)
-            expected += 1
-        else:
-            if page:
-                continue
-        if summary_for(connection, rollout) is None:
-            return ()  # pruned while we read
-        raise corrupt(path, f"event {expected} of rollout {rollout} is missing")
-    return entries
+    if summary is None:
+        return ()
+    entries = list(_entries(connection, path, rollout, after))
+    last = max([summary.last_seq, *(entry.seq for entry in entries[-1:])])
+    missing = set(range(after + 1, last + 1)) - {entry.seq for entry in entries}
+    if not missing:
+        return entries
+    if summary_for(connection, rollout) is None:
+        return ()  # it was pruned while we read
+    raise corrupt(path, f"event {min(missing)} of rollout {rollout} is missing")
 
 
 def summaries(connection: sqlite3.Connection, condition: str, values: Iterable[Any]) -> Sequence[Summary]:
@@ -98,6 +91,14 @@ def summaries(connection: sqlite3.Connection, condition: str, values: Iterable[A
 
 def summary_for(connection: sqlite3.Connection, rollout: str) -> Summary | None:
     return next(iter(summaries(connection, "WHERE rollout = ?", (rollout,))), None)
+
+
+def _entries(connection: sqlite3.Connection, path: Path, rollout: str, after: int) -> Iterator[Entry]:
+    while page := connection.execute(SELECT_PAGE, (rollout, after, PAGE)).fetchall():
+        for row in page:
+            entry = _checked(path, row)
+            after = entry.seq
+            yield entry
 
 
 def _insert(connection: sqlite3.Connection, position: int, previous: bytes, entry: Entry) -> bytes:

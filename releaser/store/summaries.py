@@ -1,10 +1,11 @@
 """What is one rollout, told in one row? A fold of its entries that the journal keeps beside them, for history and status."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, get_type_hints
 
 from releaser.core.codec import kind_of
 from releaser.core.events import Entry, Finished, Opened
+from releaser.store.faults import DamagedError
 
 __all__ = ["COLUMNS", "Summary", "summarise", "summary_of"]
 
@@ -36,6 +37,7 @@ class Summary:
 
 
 COLUMNS = tuple(field.name for field in fields(Summary))
+KINDS = tuple(get_type_hints(Summary).values())
 
 
 def summarise(summary: Summary | None, entry: Entry) -> Summary:
@@ -60,7 +62,10 @@ def summarise(summary: Summary | None, entry: Entry) -> Summary:
 
 
 def summary_of(row: tuple[Any, ...]) -> Summary:
-    """A row of COLUMNS as the store has it."""
+    """A row of COLUMNS as the store has it. Raises DamagedError for a value that no column of ours can hold."""
+    for value, column, kinds in zip(row, COLUMNS, KINDS, strict=True):
+        if not isinstance(value, kinds):
+            raise DamagedError(f"the summary of rollout {row[0]} has {value!r} as its {column}")
     return Summary(*row)
 
 

@@ -11,7 +11,7 @@ from releaser.core.codec import decode_event, kind_of
 from releaser.core.events import Entry
 from releaser.core.values import Moment
 from releaser.store.chain import fits
-from releaser.store.faults import corrupt
+from releaser.store.faults import DamagedError, corrupt
 from releaser.store.rows import checkpoint, hash_at, summary_for, tail
 from releaser.store.summaries import Summary, summarise
 
@@ -112,17 +112,18 @@ def _summaries(connection: sqlite3.Connection, told: dict[str, Told]) -> Iterato
         expected = replace(said.summary, last_seq=last.seq, last_kind=kind_of(last.event))
         if problem := _differs(connection, expected):
             yield problem
-    position, _ = tail(connection)
-    for (rollout,) in connection.execute(
-        "SELECT rollout FROM rollout WHERE last_position <= ?", (position,)
-    ).fetchall():
+    for (rollout,) in connection.execute("SELECT rollout FROM rollout").fetchall():
         if rollout not in told and not _has_event(connection, rollout, 0):
             yield f"rollout {rollout} has a summary and no events"
 
 
 def _differs(connection: sqlite3.Connection, expected: Summary) -> str | None:
     """What is wrong with a rollout's summary. Entries that were added while we walked are no problem."""
-    rollout, stored = expected.rollout, summary_for(connection, expected.rollout)
+    rollout = expected.rollout
+    try:
+        stored = summary_for(connection, rollout)
+    except DamagedError as fault:
+        return str(fault)
     if stored is None:
         pruned = not _has_event(connection, rollout, 0)
         return None if pruned else f"rollout {rollout} has events and no summary"

@@ -98,7 +98,7 @@ class Work:
         self.attempt: int = arguments[1] if arguments else 0
         self.rollout: Rollout | None = arguments[2] if arguments else None
         self.calls = 0
-        self.elapsed = 0.0
+        self.elapsed = GRID if work else 0.0
         self.delay = 0.0
         """Seconds that its answer is late."""
         self.mute = False
@@ -196,7 +196,7 @@ class Process:
     # its threads
 
     def submit(self, work: Callable[[], None], *, urgent: bool) -> None:
-        begin = 0.0 if self.chance.random() < 0.9 else GRID * self.chance.randrange(16)
+        begin = 0.0 if self.chance.random() < 0.97 else GRID * self.chance.randrange(16)
         if urgent:
             self.timeline.after(begin, partial(self._run, work, urgent))
         elif self.busy < POOL:
@@ -305,7 +305,6 @@ class Wire:
     def carry(self, call: str, act: Callable[[], T], within: float) -> T:
         process, host = self.process, self.host
         work, now = process.work, process.timeline.now
-        work.elapsed += GRID
         trouble = None
         if call in CHANGES:
             process.watcher.calls(process, call, host, work)

@@ -64,12 +64,15 @@ class EnvoyOptions(BaseModel):
 
 
 class EnvoyRouter:
-    """A Dialect. `admin` and `rds` must be known: managed.py fills them in for a managed one."""
+    """A Dialect. `admin` and `rds` must be known: managed.py fills them in for a managed one.
+
+    Envoy speaks of clusters, not of hosts: which applications are behind it, it knows itself.
+    """
 
     Options: ClassVar = EnvoyOptions
     finest: int = 1
 
-    def __init__(self, options: EnvoyOptions) -> None:
+    def __init__(self, options: EnvoyOptions, hosts: Sequence[str] = ()) -> None:  # noqa: ARG002 - as every dialect
         if options.admin is None or options.rds is None:
             raise ValueError("the dialect needs admin and rds")
         self._options = options

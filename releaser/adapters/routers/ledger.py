@@ -91,6 +91,7 @@ def state_from(router: str, told: Mapping[str, Any]) -> LedgerState:
         router=router,
         environment=told["environment"],
         fence=told["fence"],
+        rollout=told.get("rollout", ""),
         holder=Holder(**holder) if holder else None,
         current=told["current"],
         good=tuple(told["good"]),

@@ -6,8 +6,8 @@ from releaser.cli.follow import Following
 from releaser.cli.lines import Line, Style, line
 from releaser.cli.views.names import names_of
 from releaser.core.events import Figures
-from releaser.core.plan import Judging
 from releaser.core.phrases import say_seconds
+from releaser.core.plan import Judging
 from releaser.core.values import Counts, Verdict
 
 __all__ = ["error_rate", "evidence_lines", "odds", "seen_share", "soon"]

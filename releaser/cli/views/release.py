@@ -8,8 +8,8 @@ from releaser.cli.render import clock_time
 from releaser.cli.views.evidence import evidence_lines, seen_share
 from releaser.cli.views.names import names_of
 from releaser.core.limits import phase_limit
-from releaser.core.rollout import BACKWARD, Phase, Rollout
 from releaser.core.phrases import say_seconds
+from releaser.core.rollout import BACKWARD, Phase, Rollout
 from releaser.core.values import Outcome, Split
 
 __all__ = ["heading", "limit_left", "release_lines", "steps_line", "traffic_line", "word_of"]

@@ -1,8 +1,8 @@
 """Which requests may be compared? From a router's cumulative counters to blocks of (requests, errors) of both versions.
 
-A candidate that hangs completes nothing, so requests that have been active for longer than the time-out count as errors; by counters
-alone these are the ones begun a time-out ago or earlier, less all that are completed. Where requests normally take longer than
-the time-out this is no measure of errors any more: the time-out has to be above the slowest normal answer.
+A candidate that hangs completes nothing, so its requests that have been active for longer than the time-out count as errors; by
+counters alone these are the ones begun a time-out ago or earlier, less all that are completed. Where stable has such requests too
+(long polls, web sockets, a database that both wait for) they say nothing of the candidate, and are not counted in that step.
 """
 
 from collections import deque
@@ -50,19 +50,19 @@ class ReleaseTally:
         """Whether the counters went down: the router or its counters started anew."""
         return counts.completed < self._last.completed or counts.failed < self._last.failed
 
-    def read(self, counts: Counts, at: float) -> None:
-        """Take the cumulative counters of second `at`, not lower than the last ones."""
+    def read(self, counts: Counts, at: float) -> int:
+        """Take the cumulative counters of second `at`, not lower than the last ones; the answer is how many requests are overdue."""
         self._last = counts
-        completed, failed = counts.completed, counts.failed
-        self.begun = max(self.begun, completed + counts.active)
-        overdue = self._begun_by(at - self.timeout, at) - completed
-        if overdue > 0:
-            completed, failed = completed + overdue, failed + overdue
-        if completed > self.n:
+        self.begun = max(self.begun, counts.completed + counts.active)
+        return max(0, self._begun_by(at - self.timeout, at) - counts.completed)
+
+    def count(self, overdue: int) -> None:
+        """Count what was read last, with so many overdue requests as errors; a late good answer to one never lowers the counts."""
+        n = self._last.completed + overdue
+        if n > self.n:
             # An error whose request is not counted yet (the two counters are not read in one instant) waits for it.
-            failed = min(failed, self.x + completed - self.n)
-            self.n = completed
-            self.x = max(self.x, failed)
+            self.x = max(self.x, min(self._last.failed + overdue, self.x + n - self.n))
+            self.n = n
 
     def _begun_by(self, then: float, now: float) -> int:
         """Requests begun by the last reading at or before `then`; forgets the readings before that one, and adds this one."""
@@ -76,13 +76,14 @@ class ReleaseTally:
 class RouterTally:
     """Both releases on one router, as differences between two readings of the same split."""
 
-    __slots__ = ("_baseline", "_pair", "_tallies", "_timeout")
+    __slots__ = ("_baseline", "_pair", "_slow", "_tallies", "_timeout")
 
     def __init__(self, candidate: str, stable: str, timeout: float) -> None:
         self._pair = (candidate, stable)
         self._timeout = timeout
         self._tallies = (ReleaseTally(timeout), ReleaseTally(timeout))
         self._baseline: Block | None = None
+        self._slow = False  # in this step stable had overdue requests too
 
     @property
     def begun(self) -> int:
@@ -98,6 +99,7 @@ class RouterTally:
     def renew(self) -> None:
         """The split changed: the next reading is only the baseline of those after it."""
         self._baseline = None
+        self._slow = False
 
     def read(self, counts: Mapping[str, Counts], at: float) -> Block | None:
         """The traffic since the last reading; None where there is nothing to compare with (a baseline, or counters that fell)."""
@@ -105,8 +107,10 @@ class RouterTally:
         if self._tallies[0].fell(candidate) or self._tallies[1].fell(stable):
             self._tallies = (ReleaseTally(self._timeout), ReleaseTally(self._timeout))
             self._baseline = None
-        self._tallies[0].read(candidate, at)
-        self._tallies[1].read(stable, at)
+        overdue, usual = self._tallies[0].read(candidate, at), self._tallies[1].read(stable, at)
+        self._slow = self._slow or usual > 0
+        self._tallies[0].count(0 if self._slow else overdue)
+        self._tallies[1].count(0)
         before, total = self._baseline, self.total
         self._baseline = total
         return None if before is None else total.plus(-before.n_c, -before.x_c, -before.n_s, -before.x_s)

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+
 from releaser.adapters.hosts.artifact import artifact_at
+from releaser.adapters.hosts.options import HostsOptions
 from releaser.adapters.hosts.target import HostsTarget
 from releaser.core.values import Release, Slot
 from releaser.onhost import files, processes
@@ -71,10 +73,10 @@ class Stage:
         self.fence = 1
         self.drain = 5.0
 
-    def options(self, mode: str = "serve") -> HostsTarget.Options:
+    def options(self, mode: str = "serve") -> HostsOptions:
         run = {"command": f"{sys.executable} app.py {{port}} {mode}"}
         options = {"hosts": ["local"], "path": str(self.path), "run": run, "ports": self.ports, "drain": self.drain}
-        return HostsTarget.Options.model_validate(options)
+        return HostsOptions.model_validate(options)
 
     def release(self, version: str, mode: str = "serve") -> tuple[HostsTarget, Release]:
         """A target that knows the artifact of a new release; nothing is placed yet."""

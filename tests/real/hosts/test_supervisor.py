@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hosts_stage import Stage, until
@@ -14,7 +15,8 @@ import releaser
 from releaser.adapters.hosts.package import Package
 from releaser.adapters.hosts.target import HostsTarget
 from releaser.errors import FailedError, FencedError
-from releaser.onhost import files, processes
+from releaser.onhost import files, processes, slots
+from releaser.onhost.answers import Refusal
 from releaser.shell.scripts import agent_argv, agent_bytes
 
 pytestmark = pytest.mark.real
@@ -50,10 +52,10 @@ def test_two_releases_run_side_by_side_and_each_stop_ends_its_own(stage: Stage) 
     _, new = stage.started("2.0.0", "green")
     stage.answers("blue")
     stage.answers("green")
-    assert stage.get("blue").startswith("1.0.0")
-    assert stage.get("green").startswith("2.0.0")
+    assert stage.get("blue") == "1.0.0 hello"
+    assert stage.get("green") == "2.0.0 hello"
     stage.stop(one, old.id, "green")  # green holds the other one: left alone
-    assert stage.get("green").startswith("2.0.0")
+    assert stage.get("green") == "2.0.0 hello"
     with pytest.raises(FailedError, match=f"slot blue runs {old.id}"):
         one.start(new, "blue", fence=1, within=10)
     stage.stop(one, old.id, "blue")
@@ -90,7 +92,7 @@ def test_what_cannot_be_run_at_all_is_an_answer(stage: Stage) -> None:
     target, release = stage.release("1.0.0")
     kept = stage.home.environment(release.id)
     target.place(release, fence=1, within=10)
-    files.write_json(kept, files.read_json(kept) | {"run": "./bin/missing {port}"})
+    files.write_json(kept, (files.read_json(kept) or {}) | {"run": "./bin/missing {port}"})
     with pytest.raises(FailedError, match=r"cannot be started in slot blue: .*bin/missing"):
         target.start(release, "blue", fence=1, within=10)
     assert stage.clear() == []
@@ -129,8 +131,9 @@ def test_a_start_waits_for_what_is_still_stopping_in_its_slot(stage: Stage) -> N
     other, new = stage.release("2.0.0")
     other.place(new, fence=1, within=10)
     target.stop(old.id, "blue", fence=1, after=0, within=10)
-    with pytest.raises(FailedError, match="is still stopping"):
-        other.start(new, "blue", fence=1, within=0.5)
+    order = {"path": str(stage.path), "fence": 1, "slot": "blue", "release": new.id, "within": 0.1}
+    with pytest.raises(Refusal, match="is still stopping"):
+        slots.start(order)
     other.start(new, "blue", fence=1, within=10)
     assert not processes.alive(child)
     stage.answers()
@@ -318,7 +321,14 @@ def test_kill_9_in_the_middle_of_placing_leaves_garbage_that_the_next_one_clears
     agent = stage.root / "agent.pyz"
     agent.write_bytes(agent_bytes())
     packed = Package(target._artifact, release, stage.root).packed()
-    order = {"path": str(stage.path), "fence": 1, "release": release.id, "version": "1.0.0", "size": 0, "within": 20}
+    order: dict[str, Any] = {
+        "path": str(stage.path),
+        "fence": 1,
+        "release": release.id,
+        "version": "1.0.0",
+        "size": 0,
+        "within": 20,
+    }
     order |= {
         "artifact": release.artifact,
         "package": packed.digest,

@@ -5,42 +5,46 @@ from releaser.core.analysis.counting import Block, BlockBuilder, ReleaseTally, R
 from releaser.core.values import Counts
 
 
+def take(tally: ReleaseTally, counts: Counts, at: float) -> None:
+    tally.count(tally.read(counts, at))
+
+
 def test_what_is_active_longer_than_the_time_out_counts_as_an_error() -> None:
     tally = ReleaseTally(timeout=2.0)
     for at in range(6):
-        tally.read(Counts(0, 0, active=3 * at), at)
+        take(tally, Counts(0, 0, active=3 * at), at)
     assert (tally.n, tally.x) == (9, 9)  # of 15 begun, the 9 that had begun by second 3
 
 
 def test_a_late_good_answer_does_not_lower_the_counts() -> None:
     tally = ReleaseTally(timeout=2.0)
-    tally.read(Counts(0, 0, active=4), 0)
-    tally.read(Counts(0, 0, active=4), 2)
+    take(tally, Counts(0, 0, active=4), 0)
+    take(tally, Counts(0, 0, active=4), 2)
     assert (tally.n, tally.x) == (4, 4)
-    tally.read(Counts(4, 0, active=0), 3)
+    take(tally, Counts(4, 0, active=0), 3)
     assert (tally.n, tally.x) == (4, 4)
 
 
 def test_an_overdue_request_that_fails_in_the_end_counts_once() -> None:
     tally = ReleaseTally(timeout=2.0)
-    tally.read(Counts(0, 0, active=4), 0)
-    tally.read(Counts(0, 0, active=4), 2)
-    tally.read(Counts(4, 4, active=0), 3)
+    take(tally, Counts(0, 0, active=4), 0)
+    take(tally, Counts(0, 0, active=4), 2)
+    take(tally, Counts(4, 4, active=0), 3)
     assert (tally.n, tally.x) == (4, 4)
 
 
 def test_short_requests_in_flight_are_no_errors() -> None:
     tally = ReleaseTally(timeout=2.0)
     for at in range(20):
-        tally.read(Counts(100 * at, at, active=30), at)
+        take(tally, Counts(100 * at, at, active=30), at)
     assert (tally.n, tally.x) == (1900, 19)
 
 
 def test_an_error_read_before_its_request_waits_for_it() -> None:
     tally = ReleaseTally(timeout=2.0)
-    tally.read(Counts(0, 1), 0)
+    take(tally, Counts(0, 1), 0)
     assert (tally.n, tally.x) == (0, 0)
-    tally.read(Counts(1, 1), 1)
+    take(tally, Counts(1, 1), 1)
     assert (tally.n, tally.x) == (1, 1)
 
 
@@ -51,6 +55,22 @@ def test_the_first_reading_after_a_shift_is_only_the_baseline() -> None:
     tally.renew()
     assert tally.read({"old": Counts(290, 2), "new": Counts(20, 6)}, 2) is None
     assert tally.read({"old": Counts(390, 2), "new": Counts(30, 6)}, 3) == Block(10, 0, 100, 0)
+
+
+def test_overdue_requests_say_nothing_where_stable_has_them_too() -> None:
+    """Every request takes 5 s, in both versions: only the young candidate's would pile up against the baseline."""
+    tally = RouterTally("new", "old", 2.0)
+    for at in range(60):
+        old = Counts(1000 + 18 * at, 0, active=90)
+        new = Counts(2 * max(0, at - 5), 0, active=2 * min(at, 5))
+        block = tally.read({"old": old, "new": new}, at)
+        assert block is None or block.x_c == 0
+
+
+def test_a_hanging_candidate_beside_a_quick_version_is_counted_in_a_router() -> None:
+    tally = RouterTally("new", "old", 2.0)
+    found = [tally.read({"old": Counts(1000 + 18 * at, 0, 2), "new": Counts(0, 0, 2 * at)}, at) for at in range(5)]
+    assert found[-1] == Block(2, 2, 18, 0)
 
 
 def test_counters_that_fell_drop_the_block_and_renew_the_baseline() -> None:
@@ -82,7 +102,7 @@ def test_any_counters_give_errors_within_requests_that_never_fall(steps: list[tu
     tally, completed, failed, at, n, x = ReleaseTally(2.0), 0, 0, 0.0, 0, 0
     for more, errors, active, seconds in steps:
         completed, failed, at = completed + more, failed + errors, at + seconds
-        tally.read(Counts(completed, failed, active), at)
+        take(tally, Counts(completed, failed, active), at)
         assert 0 <= tally.x - x <= tally.n - n
         assert tally.n >= completed
         n, x = tally.n, tally.x
@@ -92,5 +112,5 @@ def test_any_counters_give_errors_within_requests_that_never_fall(steps: list[tu
 def test_the_memory_of_a_tally_is_one_time_out_long() -> None:
     tally = ReleaseTally(2.0)
     for at in range(10_000):
-        tally.read(Counts(at), at)
+        take(tally, Counts(at), at)
     assert len(tally._history) <= 4

@@ -63,6 +63,18 @@ def test_an_edit_is_named(path: Path, name: str) -> None:
         assert said in found[0]
 
 
+@pytest.mark.parametrize(
+    ("last", "said"), [(3, "SQLite cannot make sense of it"), (99, "is there already and differs")]
+)
+def test_a_summary_that_miscounts_lets_nothing_be_appended(path: Path, last: int, said: str) -> None:
+    edit(path, "UPDATE rollout SET outcome = NULL WHERE rollout = 'bad'")
+    edit(path, f"UPDATE rollout SET last_seq = {last} WHERE rollout = 'bad'")
+    with SqliteJournal(path) as journal:
+        with pytest.raises(JournalCorruptError, match=said):
+            journal.append(entries("bad", BAD_RELEASE[last % 90 + 1 :][:1], first=last % 90 + 1, start=900.0))
+        assert journal.verify()
+
+
 def test_a_row_that_was_moved_is_named(path: Path) -> None:
     edit(
         path,

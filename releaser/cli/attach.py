@@ -1,0 +1,71 @@
+"""How does one command follow a release that another process drives? By the journal of this machine; it changes nothing."""
+
+from typing import TYPE_CHECKING
+
+from releaser.cli.answer import Answer, of_rollout
+from releaser.cli.carry import ended, narrated
+from releaser.cli.exits import Family, code_of
+from releaser.cli.follow import Following
+from releaser.cli.lines import line
+from releaser.cli.run import Reply, Run
+from releaser.core.values import Outcome
+
+if TYPE_CHECKING:
+    from releaser.engine.session import Session
+
+__all__ = ["attached"]
+
+POLL = 0.1
+QUIET = 20.0
+"""Seconds without an event after which the routers are asked whether its process is alive."""
+
+
+def attached(run: Run, session: "Session", rollout: str, family: Family = "forward") -> Reply:
+    """Until the release is over, this command's patience ends, or its process is found dead. Ctrl-C only stops watching."""
+    deadline = None if run.options.timeout is None else run.now() + run.options.timeout
+    why = ""
+    with narrated(run, session.journal.read) as narrator:
+        following = Following()
+        try:
+            why = _follow(run, session, rollout, following, narrator.tell, deadline)
+        except KeyboardInterrupt:
+            why = "you stopped watching; the release goes on"
+    state = following.rollout
+    if state is None:
+        return Reply(Answer(Outcome.ERROR, 1, f"the journal has no release {rollout}", "unknown", session.name))
+    if state.finished:
+        return ended(run, following, state, family)
+    if why == DEAD:
+        fix = (f"releaser recover -e {session.name}",)
+        return Reply(Answer(Outcome.ERROR, 1, why, "orchestrator-dead", session.name, rollout=rollout, fix=fix))
+    outcome = Outcome.HELD if state.held else Outcome.RUNNING
+    answer = of_rollout(state, family, wall=run.now())
+    exit_code = code_of("forward", Outcome.HELD if outcome is Outcome.HELD else Outcome.RUNNING)
+    return Reply(
+        Answer(outcome, exit_code, why, answer.reason, session.name, answer.release, answer.version, answer.origin,
+               answer.plan_digest, rollout, answer.step, fix=(f"releaser watch -e {session.name}",)),
+        lines=(line(why),),
+    )  # fmt: skip
+
+
+DEAD = "the process that ran this release is gone; each router goes back by its own timer"
+
+
+def _follow(run: Run, session: "Session", rollout: str, following: Following, tell, deadline: float | None) -> str:
+    changed, heard = -1, run.now()
+    while not (following.rollout and following.rollout.finished):
+        if deadline is not None and run.now() >= deadline:
+            return "the time to watch is over; the release goes on"
+        token = session.journal.changed()
+        if token != changed:
+            changed = token
+            for entry in session.journal.tail(rollout, following.rollout.seq if following.rollout else -1):
+                following.take(entry)
+                tell(entry)
+                heard = run.now()
+        if run.now() - heard > QUIET:
+            if any(summary.rollout == rollout for summary in session.abandoned()):
+                return DEAD
+            heard = run.now()
+        run.pause(POLL)
+    return ""

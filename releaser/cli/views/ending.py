@@ -1,0 +1,71 @@
+"""How did it end? The last lines of a release or a way back: what answers now, the figures, what is left to do."""
+
+from releaser.cli.answer import Answer
+from releaser.cli.lines import Line, line
+from releaser.cli.render import day_time
+from releaser.cli.views.evidence import error_rate
+from releaser.cli.views.names import names_of
+from releaser.cli.views.release import word_of
+from releaser.core.phrases import callings, say_seconds, say_split
+from releaser.core.rollout import Rollout
+from releaser.core.values import Outcome
+
+__all__ = ["ending_lines"]
+
+
+def ending_lines(r: Rollout, answer: Answer) -> list[Line]:
+    """For a rollback as for a promotion; a line says only what is known."""
+    candidate, stable = names_of(r.plan)
+    lines = [
+        line((r.plan.environment, "strong"), "  ", word_of(r), f"  {_moved(r, candidate, stable)}: {answer.message}")
+    ]
+    lines += _way_back(r, answer) if r.turned or r.plan.kind == "rollback" else _forward(r, answer)
+    lines += _routers(r)
+    lines += _requests(r, candidate, stable)
+    if answer.outcome in (Outcome.ROLLED_BACK, Outcome.INCOMPLETE):
+        undone = ", ".join(r.plan.undo.not_reversed)
+        lines.append(line("not undone ", (undone, "warn") if undone else "nothing: the old release is as it was"))
+    if answer.frozen:
+        until = day_time(answer.frozen.until) if answer.frozen.until else "somebody lifts it"
+        lines.append(line("frozen     ", f"by {answer.frozen.by} until {until}"))
+    return lines + [line("next       ", (fix, "strong")) for fix in answer.fix]
+
+
+def _moved(r: Rollout, candidate: str, stable: str) -> str:
+    if r.plan.kind == "rollback":
+        return f"{stable} -> {candidate}" if stable else candidate
+    return f"{candidate} in place of {stable}" if stable else f"{candidate}, the first release"
+
+
+def _forward(r: Rollout, answer: Answer) -> list[Line]:
+    return [line("took       ", say_seconds(answer.seconds))] if answer.seconds and r.finished else []
+
+
+def _way_back(r: Rollout, answer: Answer) -> list[Line]:
+    seconds = r.finished.seconds_to_stable if r.finished else None
+    if seconds is None:
+        return []
+    rehearsed = max(r.rehearsed.values(), default=r.plan.undo.seconds)
+    known = f", rehearsed {say_seconds(rehearsed)}" if rehearsed is not None else ""
+    over = seconds > r.plan.budget.rollback
+    budget = f" of the budget of {say_seconds(r.plan.budget.rollback)}{known}"
+    return [line("back in    ", (say_seconds(seconds), "bad" if over else "good"), budget)]
+
+
+def _routers(r: Rollout) -> list[Line]:
+    """What each router was read back to serve."""
+    call = callings(r.plan)
+    lines = [line("serves     ", f"{name}: {say_split(split, call)}") for name, split in sorted(r.seen.items())]
+    lines += [
+        line("serves     ", f"{name}: ", ("not ours to write any more", "warn"))
+        for name in sorted(r.lost - set(r.seen))
+    ]
+    return lines
+
+
+def _requests(r: Rollout, candidate: str, stable: str) -> list[Line]:
+    if r.judged is None:
+        return []
+    figures = r.judged.figures
+    beside = f"   {stable} {error_rate(figures.stable)}" if stable else ""
+    return [line("errors     ", f"{candidate} {error_rate(figures.candidate)}", beside)]

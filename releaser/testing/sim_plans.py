@@ -1,0 +1,90 @@
+"""Which releases and plans are simulated? Compiled by the shipped code from one environment and the shipped steps.
+
+The cadences are coarser than in production (they are values of the plan), so that many releases fit in a second.
+"""
+
+from dataclasses import replace
+from functools import cache
+
+from releaser.config.compile import compile_promotion
+from releaser.config.compile_back import compile_rollback
+from releaser.config.environment import Artifact, Environment, Fleet, Router, Target
+from releaser.config.environment import Probe as ProbeModel
+from releaser.config.observed import Refusals, Seen, Underway
+from releaser.config.playbook import Playbook, load_playbook
+from releaser.core.plan import Approval, Budget, HealthRule, Plan
+from releaser.core.values import Release
+from releaser.engine.places import shipped
+from releaser.testing.sim_world import ROUTERS
+
+__all__ = ["BAD", "NEW", "NEWER", "OLD", "STABLE", "Shape", "promotion", "way_back"]
+
+OLD, STABLE, NEW, NEWER, BAD = (Release.of(v, letter * 64, "c" * 64) for v, letter in zip(("1.3.9", "1.4.0", "1.5.0", "1.6.0", "1.3.8"), "abdef", strict=True))  # fmt: skip
+CADENCE = 22.5
+"""Seconds between two readings of counters, health and routers: as long as half of the dead-man's time."""
+COARSE = Budget(step=900.0, release=7200.0, rollback=60.0, deadman=2 * CADENCE)
+FINE = Budget(step=120.0, release=600.0, rollback=30.0, deadman=12.0)
+
+
+@cache
+def environment(name: str = "production") -> Environment:
+    target = Target(kind="hosts", router=Router(kind="envoy", hosts=ROUTERS))
+    return Environment(
+        name=name,
+        app="shop",
+        artifact=Artifact(file="shop.tar"),
+        targets={"web": target},
+        waves=(("web",),),
+        fleet=Fleet.model_validate({"drain": "20s"}),
+        probes={"up": ProbeModel(kind="http"), "errors": ProbeModel(kind="router")},
+    )
+
+
+@cache
+def playbook(name: str) -> Playbook:
+    return load_playbook((shipped("playbooks"),), name)
+
+
+class Shape(str):
+    """How a plan differs from the shipped canary: canary, approval, hold, fine, probes."""
+
+    __slots__ = ()
+
+
+def shaped(plan: Plan, shape: str) -> Plan:
+    """The same plan with the cadence of the simulator, and with what `shape` asks for."""
+    health = HealthRule(every=CADENCE, ready_within=150.0)
+    plan = replace(plan, budget=COARSE, poll=CADENCE, health=health)
+    match shape:
+        case "approval":
+            asked = Approval("release-managers", 600.0)
+            return replace(plan, steps=tuple(replace(s, approve=asked if s.weight == 50 else None) for s in plan.steps))
+        case "approval or hold":
+            asked = Approval("release-managers", 600.0, "hold")
+            return replace(plan, steps=tuple(replace(s, approve=asked if s.weight == 25 else None) for s in plan.steps))
+        case "hold":
+            return replace(plan, on_failure="hold")
+        case "fine":
+            quick = HealthRule(every=1.0, ready_within=20.0)
+            return replace(plan, budget=FINE, poll=2.0, health=quick, bake=20.0)
+        case "probes":
+            return replace(plan, judging=replace(plan.judging, errors=False))
+        case _:
+            return plan
+
+
+def promotion(seen: tuple[Seen, ...], release: Release, shape: str, *, unfreeze: bool = False) -> Plan | None:
+    """What would bring `release` here; None where the plan is refused or void."""
+    made = compile_promotion(environment(), playbook("canary"), release, seen, unfreeze=unfreeze)
+    return shaped(made, shape) if isinstance(made, Plan) else None
+
+
+def way_back(seen: tuple[Seen, ...], running: frozenset[str], *, to: str | None = None) -> Plan | None:
+    """The plan of `releaser rollback`; None where there is nothing to go back to."""
+    made = compile_rollback(environment(), seen, to=to, running=running)
+    if not isinstance(made, Plan):
+        return None
+    return replace(made, budget=COARSE, health=HealthRule(every=CADENCE, ready_within=150.0), poll=CADENCE)
+
+
+_ = (Refusals, Underway)

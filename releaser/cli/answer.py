@@ -170,17 +170,17 @@ def _frost(r: Rollout, wall: float) -> Frost | None:
 
 def _fix(r: Rollout, outcome: Outcome, frozen: Frost | None) -> tuple[str, ...]:
     """What a person would type next."""
-    name, version = r.plan.environment, r.plan.to.version
     if r.refused:
         return r.refused.fix
-    if outcome is Outcome.INCOMPLETE:
-        return (f"releaser status -e {name}", f"releaser rollback -e {name}")
-    if outcome is Outcome.HELD:
-        return (f"releaser rollback -e {name}", f"releaser resume -e {name}")
-    if outcome is Outcome.RUNNING:
-        return (f"releaser watch -e {name}",)
+    name, version = r.plan.environment, r.plan.to.version
+    marked = outcome is Outcome.ROLLED_BACK and r.plan.kind == "promote" and r.turned is not None and r.turned.mark_bad
+    next_of: dict[Outcome, tuple[str, ...]] = {
+        Outcome.INCOMPLETE: (f"releaser status -e {name}", f"releaser rollback -e {name}"),
+        Outcome.HELD: (f"releaser rollback -e {name}", f"releaser resume -e {name}"),
+        Outcome.RUNNING: (f"releaser watch -e {name}",),
+    }
+    if outcome in next_of:
+        return next_of[outcome]
     if frozen:
         return (f"releaser unfreeze -e {name} --reason ...",)
-    if outcome is Outcome.ROLLED_BACK and r.plan.kind == "promote" and r.turned and r.turned.mark_bad:
-        return (f"releaser show {r.plan.to.id}", f"releaser promote {version} -e {name} --retry-bad --reason ...")
-    return ()
+    return (f"releaser show {r.id}", f"releaser promote {version} -e {name} --retry-bad --reason ...") if marked else ()

@@ -1,5 +1,6 @@
 """How does one command follow a release that another process drives? By the journal of this machine; it changes nothing."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from releaser.cli.answer import Answer, of_rollout
@@ -8,6 +9,7 @@ from releaser.cli.exits import Family, code_of
 from releaser.cli.follow import Following
 from releaser.cli.lines import line
 from releaser.cli.run import Reply, Run
+from releaser.core.events import Entry
 from releaser.core.values import Outcome
 
 if TYPE_CHECKING:
@@ -51,7 +53,14 @@ def attached(run: Run, session: "Session", rollout: str, family: Family = "forwa
 DEAD = "the process that ran this release is gone; each router goes back by its own timer"
 
 
-def _follow(run: Run, session: "Session", rollout: str, following: Following, tell, deadline: float | None) -> str:
+def _follow(
+    run: Run,
+    session: "Session",
+    rollout: str,
+    following: Following,
+    tell: Callable[[Entry], None],
+    deadline: float | None,
+) -> str:
     changed, heard = -1, run.now()
     while not (following.rollout and following.rollout.finished):
         if deadline is not None and run.now() >= deadline:

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 - click hands every hook its context
 """How is a verb found and the help laid out? A click group that imports a verb's module only when it is used."""
 
 import importlib

@@ -4,12 +4,14 @@ import textwrap
 from collections.abc import Iterable
 from typing import Literal
 
-__all__ = ["Line", "Span", "Style", "aligned", "line", "plain", "text_of", "width_of", "wrapped"]
+__all__ = ["KEYS", "Line", "Span", "Style", "aligned", "line", "plain", "row", "text_of", "width_of", "wrapped"]
 
 Style = Literal["", "good", "bad", "warn", "strong"]
 """By meaning. Each styled text also says in words what its style says: colour is never the only carrier."""
 Span = tuple[str, Style]
 Line = tuple[Span, ...]
+KEYS = 12
+"""Columns of the words that lines begin with."""
 
 
 def plain(text: object) -> str:
@@ -30,6 +32,11 @@ def line(*parts: str | Span) -> Line:
         text, style = (part, "") if isinstance(part, str) else part
         spans.append((plain(text), style))  # type: ignore[arg-type]  # "" is a Style
     return tuple(spans)
+
+
+def row(key: str, *parts: str | Span) -> Line:
+    """A line that begins with what it is about, in a column of its own."""
+    return line(key.ljust(KEYS), *parts)
 
 
 def text_of(parts: Line) -> str:

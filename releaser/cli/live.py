@@ -5,7 +5,7 @@ from rich.live import Live
 from rich.text import Text
 
 from releaser.cli.follow import Following
-from releaser.cli.lines import Line, wrapped
+from releaser.cli.lines import KEYS, Line, wrapped
 from releaser.cli.render import STYLES
 from releaser.cli.run import Run
 from releaser.cli.views.release import release_lines
@@ -40,7 +40,7 @@ class LiveView:
     def idle(self, following: Following) -> None:
         lines = release_lines(following, self.run.now())
         width = self.console.width
-        shown = [piece for one in lines for piece in wrapped(one, width, 11)][: max(3, self.console.height - 1)]
+        shown = [piece for one in lines for piece in wrapped(one, width, KEYS)][: max(3, self.console.height - 1)]
         self.live.update(Text("\n").join(_text(one) for one in shown), refresh=True)
 
     def said(self, sentence: str) -> None:

@@ -105,7 +105,11 @@ def _reply(argv: Sequence[str], this: Run) -> Reply | None:
 def _usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "releaser"
-    return UsageError(error.format_message().rstrip("."), fix=(f"{path} --help",), code="usage")
+    said = error.format_message().rstrip(".")
+    if isinstance(error, click.NoSuchOption):
+        near = f"; did you mean {error.possibilities[0]}?" if error.possibilities else ""
+        said = f"{path} has no option {error.option_name[:60]}{near}"
+    return UsageError(said, fix=(f"{path} --help",), code="usage")
 
 
 def _usage(error: ReleaserError, this: Run) -> Reply:

@@ -95,21 +95,36 @@ COMMON = (
 
 
 def common(command: Any) -> Any:
-    """The shared options, below a verb's own ones."""
+    """The shared options, for a group."""
     for option in reversed(COMMON):
         command = option(command)
     return command
+
+
+class VerbCommand(click.Command):
+    """A verb: its own options first, those that all verbs share below them."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        shared: Any = common(lambda: None)
+        self.shared: list[click.Parameter] = list(reversed(shared.__click_params__))
+        self.params += self.shared
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = [one for one in self.get_params(ctx) if one not in self.shared]
+        for title, parameters in (("Options", own), ("Shared by all verbs", self.shared)):
+            records = [record for one in parameters if (record := one.get_help_record(ctx)) is not None]
+            with formatter.section(title):
+                formatter.write_dl(records, col_max=24)
 
 
 def verb(**settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """A click command with the shared options, whose function gets the Run first."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        settings.setdefault("no_args_is_help", False)
         context = {"help_option_names": ["-h", "--help"], "max_content_width": 78}
-        handed: Any = click.pass_obj(function)
-        command: click.Command = click.command(context_settings=context, **settings)(common(handed))
-        return command
+        made = click.command(context_settings=context, cls=VerbCommand, **settings)
+        return made(click.pass_obj(function))
 
     return decorate
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from releaser.cli.answer import Answer, done
 from releaser.cli.exits import DIFFERENT, REFUSED
-from releaser.cli.lines import line
+from releaser.cli.lines import line, row
 from releaser.cli.plan_file import plan_document
 from releaser.cli.promotion import Wanted, refused
 from releaser.cli.render import json_text
@@ -83,13 +83,13 @@ def planned_offline(run: Run, wanted: Wanted) -> Reply:
     steps = [{"weight": step.weight, "at_least_s": step.at_least} for step in playbook.steps]
     lines = [
         line((session.name, "strong"), "  ", (release.id, "strong"), f"  playbook {playbook.name}, files only"),
-        line("artifact   ", f"sha256:{release.artifact}"),
-        line(
-            "steps      ",
+        row("artifact", f"sha256:{release.artifact}"),
+        row(
+            "steps",
             ", ".join(f"{step.weight} %" for step in playbook.steps),
             f", bake for {say_seconds(playbook.bake)}",
         ),
-        line("way back   ", f"{say_seconds(playbook.budget.rollback)} at most; no host was asked"),
+        row("way back", f"{say_seconds(playbook.budget.rollback)} at most; no host was asked"),
     ]
     found = _unsafe(playbook.budget.deadman, playbook.budget.rollback, playbook.name)
     if found:

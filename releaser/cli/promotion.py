@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from releaser.cli.answer import Answer, done, of_refusals
 from releaser.cli.attach import attached
-from releaser.cli.carry import carried
+from releaser.cli.carry import carried, narrated
 from releaser.cli.exits import LOCK_HELD
 from releaser.cli.lines import line
 from releaser.cli.run import Reply, Run
@@ -102,10 +102,13 @@ def _held(refusals: Refusals) -> bool:
 
 def _clear_the_dead(run: Run, session: "Session") -> None:
     """A release whose process died goes back before another one starts."""
-    for summary in session.abandoned():
-        run.note(line(f"the process that brought {summary.version} is gone: it goes back first"))
-        carried(run, session, lambda show: session.recover(show=show)[-1], "back", live=False)
-        return
+    from releaser.engine.session import Show
+
+    with narrated(run, session.journal.read, live=False) as narrator:
+        for rollout in session.clear_the_way(Show((narrator,), notice=narrator.say)):
+            run.note(
+                line(f"{rollout.plan.to.version} was left in the middle by a process that died; it went back first")
+            )
 
 
 def _supersede(run: Run, session: "Session", wanted: Wanted) -> None:

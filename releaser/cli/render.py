@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from releaser.cli.lines import Line, line, text_of, wrapped
+from releaser.cli.lines import KEYS, Line, line, plain, text_of, wrapped
 
 __all__ = ["ANSI", "STYLES", "Screen", "clock_time", "day_time", "error_lines", "json_text"]
 
@@ -43,12 +43,16 @@ class Screen:
     def width(self) -> int:
         return max(NARROWEST, min(WIDEST, shutil.get_terminal_size((80, 24)).columns))
 
-    def data(self, lines: Iterable[Line], indent: int = 12) -> None:
+    def data(self, lines: Iterable[Line], indent: int = KEYS) -> None:
         self._lines(self.out_stream, lines, indent)
 
-    def note(self, *lines: Line, indent: int = 10) -> None:
+    def note(self, *lines: Line, indent: int = KEYS) -> None:
         """Progress, questions and errors."""
         self._lines(self.err_stream, lines, indent)
+
+    def question(self, text: str) -> None:
+        """The answer is typed on the same line."""
+        self._write(self.err_stream, plain(text))
 
     def text(self, text: str) -> None:
         """Data as it is: a document, a script. The caller vouches for what is in it."""

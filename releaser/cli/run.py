@@ -98,12 +98,12 @@ class Run:
             return True
         if not self.asks:
             raise UsageError(f"{without} needs a yes and there is no terminal to ask at; add -y", code="no-terminal")
-        self.screen.note(line(question, " [y/N] "))
+        self.screen.question(f"{question} [y/N] ")
         return self.stdin.readline().strip().lower() in ("y", "yes")
 
     def ask(self, question: str, default: str) -> str:
         """A value at a terminal; the default elsewhere."""
         if not self.asks:
             return default
-        self.screen.note(line(question, f" [{default}] " if default else " "))
+        self.screen.question(f"{question} [{default}] " if default else f"{question} ")
         return self.stdin.readline().strip() or default

@@ -19,7 +19,9 @@ HIDDEN = frozenset({"env", "headers", "auth"})
 
 def told(error: ErrorDetails, prefix: Path, keys: Collection[str]) -> Problem:
     """One pydantic error as a problem; `keys` are the keys that the map at `prefix` may have."""
-    path = (*prefix, *(part for part in error["loc"] if part != "[key]"))
+    loc = error["loc"]
+    bad_key = loc[-1:] == ("[key]",) and error["type"] != "extra_forbidden"
+    path = (*prefix, *(loc[:-1] if bad_key else loc))
     match error["type"]:
         case "missing":
             return path, f"{dotted(path)} is missing; add it"

@@ -460,6 +460,7 @@ def _settling(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     open_ = sorted(held - r.settled - r.lost)
     for name in open_:
         d.need(r, Settle(name, settlement, urgent=True), now)
+    open_ += _keep(d, r, now)
     candidate = r.plan.to.id if r.plan.kind == "promote" else r.plan.origin
     quick = r.turned is not None and r.turned.cause == "signal"
     keep = candidate is None or quick or settlement == "committed" or not (r.started or r.plan.kind == "rollback")
@@ -470,6 +471,16 @@ def _settling(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
         d.record.append(_back(r, unsettled=open_))
     else:
         d.wake(r.since + (3 * r.plan.budget.deadman if open_ else GIVE_UP_STOPPING))
+
+
+def _keep(d: Decision, r: Rollout, now: float) -> list[str]:
+    """What a rollback went to was only kept warm, and would end by itself some day: a start calls that off."""
+    if r.plan.kind == "promote":
+        return []
+    starts = _starts(r)
+    for command in starts:
+        d.need(r, command, now)
+    return [command.target for command in starts]
 
 
 def _settlement(r: Rollout) -> Settlement:

@@ -62,8 +62,8 @@ class Loop:
         """Begin a new rollout: its first entry is journaled before this returns."""
         entry = e.Entry(rollout, 0, self.clock.moment(), opened)
         state = evolve(None, entry)
-        self.recorder.append((entry,), urgent=opened.plan.kind == "rollback")
         self.add(state, world)
+        self.recorder.append((entry,), urgent=opened.plan.kind == "rollback")
         return state
 
     def add(self, state: Rollout, world: World) -> None:

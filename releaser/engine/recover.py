@@ -27,6 +27,6 @@ def resume(
     moment = clock.moment()
     entry = e.Entry(state.id, state.seq + 1, moment, e.Recovered(by, moment.boot, finish, reason))
     state = evolve(state, entry)
-    loop.recorder.append((entry,), urgent=True)
     loop.add(state, world)
+    loop.recorder.append((entry,), urgent=True)
     return state

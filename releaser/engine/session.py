@@ -203,6 +203,16 @@ class Session:
         alive = {ledger.holder.rollout for ledger in ledgers if ledger.holder and ledger.holder.left > 0}
         return [summary for summary in self.journal.open_rollouts(self.name) if summary.rollout not in alive]
 
+    def clear_the_way(self, show: Show | None = None) -> list[Rollout]:
+        """Take back what a dead process left in the middle: by this journal, else by the ledgers alone. Changes nothing else."""
+        done = self.recover(reason="a new release needs the way free", show=show)
+        ledgers = self.observe().ledgers.values()
+        if any(state.candidate is not None and not (state.holder and state.holder.left > 0) for state in ledgers):
+            plan = self.plan_rollback(mark_bad=False, freeze=0.0)
+            if isinstance(plan, Plan):
+                done.append(self.drive(plan, reason="a release was left in the middle", show=show))
+        return done
+
     def running(self) -> Summary | None:
         """The rollout of this environment that is open in this machine's journal."""
         found = self.journal.open_rollouts(self.name)

@@ -133,5 +133,4 @@ def _write(into: Path, member: Member, chunks: Iterator[bytes]) -> Entry:
             file.write(chunk)
         file.flush()
         os.fchmod(file.fileno(), mode)
-        os.fsync(file.fileno())
     return Entry(member.path, "f", mode & 0o111, running.hexdigest())

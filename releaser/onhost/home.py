@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,6 +143,8 @@ def remove(path: Path) -> None:
 
 def discard(place: Home, directory: Path) -> None:
     """Remove a directory: out of the way in one step, then file by file."""
+    import shutil  # here: it loads every compressor, and most verbs need none
+
     grave = place.staging / f"discarded.{time.monotonic_ns()}.{os.getpid()}"
     directory.replace(grave)
     shutil.rmtree(str(grave))

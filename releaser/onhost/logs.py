@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -44,6 +43,8 @@ def rotate(place: Home, slot: str, limit: int = LIMIT) -> bool:
     log = place.log(slot)
     if _size(log) <= limit:
         return False
+    import shutil  # here: it loads every compressor, and most verbs need none
+
     try:
         shutil.copyfile(str(log), str(_before(log)))
     except OSError:  # no room for the old part: room is what cutting the file gives

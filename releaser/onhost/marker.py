@@ -8,7 +8,7 @@ from pathlib import Path
 from releaser.onhost import files, tree
 from releaser.onhost.home import MARKER, Home
 
-__all__ = ["CAP", "problem"]
+__all__ = ["CAP", "is_shared", "problem"]
 
 CAP = 2 << 30
 """Bytes that are hashed before a start; of what lies beyond, only names, kinds and modes are compared."""
@@ -35,10 +35,15 @@ def problem(place: Home, release: str, artifact: str | None = None, *, cap: int 
     return _compare(root, entries, shared, cap)
 
 
+def is_shared(path: str, shared: list[str]) -> bool:
+    """Whether a path of the artifact was replaced by a link to what releases share."""
+    return any(path == name or path.startswith(name + "/") for name in shared)
+
+
 def _compare(root: Path, entries: list[tree.Entry], shared: list[str], cap: int) -> str | None:
     left = cap
     for entry in entries:
-        if any(entry.path == name or entry.path.startswith(name + "/") for name in shared):
+        if is_shared(entry.path, shared):
             continue
         at = root / entry.path
         try:

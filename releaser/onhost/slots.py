@@ -8,7 +8,7 @@ from typing import Any
 from releaser.onhost import clock, detach, files, processes
 from releaser.onhost.answers import Refusal, deadline
 from releaser.onhost.command import render
-from releaser.onhost.home import Home, home, remove, ruled, switch_link
+from releaser.onhost.home import MARKER, Home, home, remove, ruled, switch_link
 from releaser.onhost.marker import problem
 from releaser.onhost.slot import View, look, stranger
 
@@ -111,7 +111,7 @@ def _handed_over(place: Home, view: View, until: float) -> View:
                 "failed",
                 f"{view.release} cannot be started in slot {slot}: {view.status['note']}",
                 "start",
-                ("look at `run` and at what the artifact holds",),
+                (f"look at `run`: it starts in the release's directory, which holds {_contents(place, view)}",),
             )
         if mine and view.status["state"] != "waiting":
             return view
@@ -120,6 +120,12 @@ def _handed_over(place: Home, view: View, until: float) -> View:
                 "failed", f"the supervisor of slot {slot} does not come up: see {place.run / slot}.log", "supervisor"
             )
         time.sleep(POLL)
+
+
+def _contents(place: Home, view: View) -> str:
+    """The first names in the slot's directory: an archive often has everything below one more directory."""
+    names = sorted(entry.name for entry in place.slot(view.slot).iterdir() if entry.name != MARKER)
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 def stop(request: dict[str, Any]) -> dict[str, Any]:

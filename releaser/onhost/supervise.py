@@ -189,8 +189,9 @@ class Supervisor:
             files.write_json(self.place.status(self.slot), self.status)
             self.told = True
         except OSError as error:
+            if self.told:
+                sys.stderr.write(f"{error}\n")
             self.told = False
-            sys.stderr.write(f"{error}\n")
 
 
 def _is_due(want: dict[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from releaser.core.codec import decode_event, encode_event
 from releaser.core.events import Asked
 from releaser.core.values import Moment
 from releaser.store.schema import transaction
+from releaser.store.summaries import storable
 
 __all__ = ["Waiting", "answer", "answer_of", "any_waiting", "ask", "forget", "take", "withdraw"]
 
@@ -58,7 +59,7 @@ def take(connection: sqlite3.Connection, environment: str) -> Sequence[Waiting]:
 
 def answer(connection: sqlite3.Connection, number: int, text: str) -> None:
     with transaction(connection):
-        connection.execute("UPDATE request SET answer = ?, taken = 1 WHERE id = ?", (text, number))
+        connection.execute("UPDATE request SET answer = ?, taken = 1 WHERE id = ?", (storable(text), number))
 
 
 def answer_of(connection: sqlite3.Connection, number: int) -> str | None:

@@ -9,7 +9,7 @@ from releaser.errors import JournalCorruptError, RefusedError
 from releaser.store import rows, verify
 from releaser.store.copies import copy_into, copy_to_new_file
 from releaser.store.faults import corrupt, faults
-from releaser.store.schema import MIGRATIONS, connect, ensure, open_file, version_of
+from releaser.store.schema import MIGRATIONS, SIBLINGS, connect, ensure, open_file, version_of
 
 __all__ = ["backup", "restore"]
 
@@ -41,25 +41,39 @@ def restore(copy: Path, journal: Path, *, force: bool = False) -> tuple[str, int
     if not copy.exists():
         raise RefusedError(f"there is no backup {copy}", fix=("name the file of a backup",), code="no-backup")
     id_, length, head = _verified(copy, copy)
-    if journal.exists():
-        try:
-            newer = _knows_more(journal, copy)
-        except JournalCorruptError:
-            journal.rename(_beside(journal, "damaged"))
-        else:
-            if newer and not force:
-                raise RefusedError(
-                    f"the journal {journal} {newer}",
-                    fix=("restore with --force; the present one is kept",),
-                    code="journal-newer",
-                )
-            if newer:
-                backup(journal, _beside(journal, "replaced"))
+    with faults(journal):
+        _make_room(journal, copy, force=force)
     ensure(journal)
     with faults(journal), closing(open_file(copy)) as source, closing(connect(journal)) as target:
         copy_into(source, target, journal)  # under the file's own locks: other processes see it as one change
     ensure(journal)  # a backup may have an earlier schema
     return id_, length, head
+
+
+def _make_room(journal: Path, copy: Path, *, force: bool) -> None:
+    """Keep under another name what the copy does not hold, or refuse."""
+    try:
+        newer = _knows_more(journal, copy) if journal.exists() else None
+    except JournalCorruptError:
+        _set_aside(journal)
+        return
+    if not journal.exists():
+        _set_aside(journal)
+    if newer and not force:
+        remedy = "restore with --force; the present one is kept"
+        raise RefusedError(f"the journal {journal} {newer}", fix=(remedy,), code="journal-newer")
+    if newer:
+        with closing(connect(journal, read_only=True)) as present:
+            copy_to_new_file(present, _beside(journal, "replaced"), journal)
+
+
+def _set_aside(journal: Path) -> None:
+    """With what SQLite keeps beside it: a rollback file of the old one would be played into the new one."""
+    aside = _beside(journal, "damaged")
+    for suffix in ("", *SIBLINGS):
+        part = journal.with_name(journal.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
 
 
 def _verified(file: Path, named: Path) -> tuple[str, int, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from releaser.store.faults import unavailable
+from releaser.store.faults import faults, unavailable
 
 __all__ = ["copy_into", "copy_to_new_file"]
 
@@ -18,8 +18,9 @@ MOST = 250
 
 
 def copy_to_new_file(source: sqlite3.Connection, to: Path, named: Path) -> None:
-    """Make `to`, readable by this user only. Raises FileExistsError, and JournalUnavailableError as `copy_into`."""
-    os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    """Make `to`, readable by this user only. Raises JournalUnavailableError as `copy_into`, and where `to` cannot be made."""
+    with faults(to, "the copy"):
+        os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(sqlite3.connect(to, isolation_level=None)) as copy:
         copy_into(source, copy, named)
 

@@ -16,6 +16,7 @@ from releaser.store.faults import corrupt, faults
 __all__ = [
     "APPLICATION_ID",
     "MIGRATIONS",
+    "SIBLINGS",
     "connect",
     "ensure",
     "open_file",
@@ -26,6 +27,9 @@ __all__ = [
 APPLICATION_ID = 0x726C7372
 WAL_IS_SOUND_FROM = (3, 51, 3)
 """Below, a write-ahead log that is reset while another process reads may lose committed rows."""
+
+SIBLINGS = ("-journal", "-wal", "-shm")
+"""What SQLite itself keeps beside a database; it would play such a file into any database of that name."""
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -67,7 +71,7 @@ MIGRATIONS: tuple[str, ...] = (
         last_position INTEGER NOT NULL
     );
     CREATE INDEX rollout_environment ON rollout (environment, first_position);
-    CREATE INDEX rollout_open ON rollout (environment) WHERE outcome IS NULL;
+    CREATE INDEX rollout_open ON rollout (first_position) WHERE outcome IS NULL;
     CREATE INDEX rollout_first ON rollout (first_position);
     CREATE TABLE request (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -153,6 +157,11 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
 
 def _create(path: Path, migrations: Sequence[str]) -> None:
     """Made under another name and then linked into place: nobody ever sees half a journal, whenever we are killed."""
+    siblings = [part for suffix in SIBLINGS if (part := path.with_name(path.name + suffix)).exists()]
+    if (
+        siblings and not path.exists()
+    ):  # asked again: another process may have made the journal just now, and be writing
+        raise corrupt(path, f"the file is gone, but {siblings[0].name}, which belongs to it, is there")
     draft = path.with_name(f"{path.name}.{token_hex(4)}.new")
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:

@@ -1,5 +1,6 @@
 """What is one rollout, told in one row? A fold of its entries that the journal keeps beside them, for history and status."""
 
+import json
 from dataclasses import dataclass, fields, replace
 from typing import Any, get_type_hints
 
@@ -7,7 +8,7 @@ from releaser.core.codec import kind_of
 from releaser.core.events import Entry, Finished, Opened
 from releaser.store.faults import DamagedError
 
-__all__ = ["COLUMNS", "Summary", "summarise", "summary_of"]
+__all__ = ["COLUMNS", "Row", "Summary", "storable", "summarise", "summary_from_rows", "summary_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Summary:
 
 
 COLUMNS = tuple(field.name for field in fields(Summary))
+Row = tuple[str, int, float, str]
 KINDS = tuple(get_type_hints(Summary).values())
 
 
@@ -54,7 +56,7 @@ def summarise(summary: Summary | None, entry: Entry) -> Summary:
         return replace(
             changed,
             outcome=str(event.outcome),
-            why=_storable(event.why),
+            why=storable(event.why),
             finished=entry.moment.wall,
             seconds_to_stable=event.seconds_to_stable,
         )
@@ -69,6 +71,34 @@ def summary_of(row: tuple[Any, ...]) -> Summary:
     return Summary(*row)
 
 
+def summary_from_rows(first: Row, finishing: Row | None, last: Row) -> Summary:
+    """The same from (rollout, seq, wall, event text) of three rows, without building what is in them: for a million rows.
+
+    Raises ValueError, KeyError or TypeError for text that is not what its place in the rollout asks for.
+    """
+    rollout, _, opened, text = first
+    event = json.loads(text)
+    plan, end = event["plan"], json.loads(finishing[3]) if finishing else None
+    return Summary(
+        rollout=rollout,
+        environment=plan["environment"],
+        kind=plan["kind"],
+        release=plan["to"]["id"],
+        version=plan["to"]["version"],
+        origin=plan["origin"],
+        playbook=plan["playbook"],
+        by=storable(event["by"]),
+        reason=storable(event["reason"]),
+        opened=opened,
+        outcome=end["outcome"] if end else None,
+        why=storable(end["why"]) if end else "",
+        finished=finishing[2] if finishing else None,
+        seconds_to_stable=end["seconds_to_stable"] if end else None,
+        last_seq=last[1],
+        last_kind=json.loads(last[3])["kind"],
+    )
+
+
 def _opened(entry: Entry, event: Opened) -> Summary:
     plan = event.plan
     return Summary(
@@ -79,8 +109,8 @@ def _opened(entry: Entry, event: Opened) -> Summary:
         version=plan.to.version,
         origin=plan.origin,
         playbook=plan.playbook,
-        by=_storable(event.by),
-        reason=_storable(event.reason),
+        by=storable(event.by),
+        reason=storable(event.reason),
         opened=entry.moment.wall,
         outcome=None,
         why="",
@@ -91,6 +121,6 @@ def _opened(entry: Entry, event: Opened) -> Summary:
     )
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """A command line may hold bytes that are not UTF-8; the event keeps them escaped, a column cannot."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -2,18 +2,15 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from releaser.core.codec import decode_event, kind_of
-from releaser.core.events import Entry
-from releaser.core.values import Moment
 from releaser.store.chain import fits
 from releaser.store.faults import DamagedError, corrupt
 from releaser.store.rows import checkpoint, hash_at, summary_for, tail
-from releaser.store.summaries import Summary, summarise
+from releaser.store.summaries import Row, Summary, summary_from_rows
 
 __all__ = ["check_against", "problems"]
 
@@ -28,10 +25,11 @@ SELECT = (
 
 @dataclass(slots=True)
 class Told:
-    """What a rollout's rows have said so far; the last one is decoded only at the end."""
+    """The rows of a rollout that its summary follows from."""
 
-    summary: Summary
-    last: tuple[Any, ...]
+    first: Row
+    finishing: Row | None
+    last: Row
 
 
 def problems(connection: sqlite3.Connection) -> Sequence[str]:
@@ -70,8 +68,8 @@ def _chain(connection: sqlite3.Connection, told: dict[str, Told]) -> Iterator[st
                 yield f"{_rows(position + 1, row[0] - 1)} missing"
             elif not fits(previous, row, digest):
                 yield f"row {row[0]} (event {row[2]} of rollout {row[1]}) was changed, or moved, or the row before it was"
-            elif problem := _tell(told, row):
-                yield problem
+            else:
+                _tell(told, row)
             position, previous = row[0], digest
 
 
@@ -79,37 +77,28 @@ def _rows(first: int, last: int) -> str:
     return f"row {first} is" if first == last else f"rows {first} to {last} are"
 
 
-def _tell(told: dict[str, Told], row: tuple[Any, ...]) -> str | None:
-    """Add a row that fits to what its rollout has said. The first and the finishing event matter, and the last."""
-    position, rollout, seq, *_, text = row
-    before = told.get(rollout)
-    if before:
-        before.last = row
-    if seq and '"kind":"Finished"' not in text:
-        return None
-    if seq and not before:
-        return None  # the rest of a rollout that a prune under way has begun to remove
-    try:
-        summary = summarise(before.summary if before else None, _entry(row))
-    except ValueError as fault:
-        return f"row {position} (event {seq} of rollout {rollout}) cannot be read: {fault}"
-    told[rollout] = Told(summary, row)
-    return None
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    _, rollout, seq, at, boot, wall, text = row
-    return Entry(rollout, seq, Moment(at, boot, wall), decode_event(text))
+def _tell(told: dict[str, Told], row: tuple[Any, ...]) -> None:
+    """Add a row that fits to what its rollout has said: the first and the finishing event matter, and the last."""
+    _, rollout, seq, _, _, wall, text = row
+    short = (rollout, seq, wall, text)
+    said = told.get(rollout)
+    if said:
+        said.last = short
+    elif seq == 0:
+        said = told[rollout] = Told(short, None, short)
+    else:
+        return  # the rest of a rollout that a prune under way has begun to remove
+    if '"kind":"Finished"' in text:
+        said.finishing = short
 
 
 def _summaries(connection: sqlite3.Connection, told: dict[str, Told]) -> Iterator[str]:
     for rollout, said in told.items():
         try:
-            last = _entry(said.last)
-        except ValueError as fault:
-            yield f"row {said.last[0]} (event {said.last[2]} of rollout {rollout}) cannot be read: {fault}"
+            expected = summary_from_rows(said.first, said.finishing, said.last)
+        except (ValueError, KeyError, TypeError):
+            yield f"the first or the last event of rollout {rollout} cannot be read"
             continue
-        expected = replace(said.summary, last_seq=last.seq, last_kind=kind_of(last.event))
         if problem := _differs(connection, expected):
             yield problem
     for (rollout,) in connection.execute("SELECT rollout FROM rollout").fetchall():

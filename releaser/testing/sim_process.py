@@ -12,7 +12,7 @@ from functools import partial
 from random import Random
 from typing import Any, Protocol, TypeVar
 
-from releaser.core.commands import Command
+from releaser.core.commands import QUESTIONS, Command
 from releaser.core.events import Entry, Issued
 from releaser.core.rollout import Rollout
 from releaser.core.values import Moment
@@ -44,6 +44,8 @@ class ProcessWatcher(Protocol):
     def died(self, process: "Process") -> None: ...
 
     def ended(self, process: "Process", rollout: Rollout) -> None: ...
+
+    def troubled(self, process: "Process", trouble: str) -> None: ...
 
 
 class Network:
@@ -85,6 +87,11 @@ class SimJournal(MemoryJournal):
         for entry in entries:
             if isinstance(entry.event, Issued):
                 self.intents.add((entry.rollout, entry.event.command, entry.event.attempt))
+
+    def restore(self, entry: Entry) -> None:
+        """What a dead process left in its spool, if nothing is missing before it."""
+        if entry.seq == len(self.rollouts.get(entry.rollout, ())):
+            self.append((entry,))
 
 
 class Work:
@@ -196,7 +203,7 @@ class Process:
     # its threads
 
     def submit(self, work: Callable[[], None], *, urgent: bool) -> None:
-        begin = 0.0 if self.chance.random() < 0.97 else GRID * self.chance.randrange(16)
+        begin = 0.0 if _command(work) in QUESTIONS or self.chance.random() < 0.9 else GRID * self.chance.randrange(16)
         if urgent:
             self.timeline.after(begin, partial(self._run, work, urgent))
         elif self.busy < POOL:
@@ -248,8 +255,11 @@ class Process:
 
     # its life
 
-    def start(self) -> None:
-        self._turn_at(self.timeline.now)
+    def begin(self, first: Callable[[], Any]) -> None:
+        """Do the first thing, and then drive what it began."""
+        self._do(first, Work())
+        if not self.dead:
+            self._turn_at(self.timeline.now)
 
     def die(self) -> None:
         if not self.dead:
@@ -267,7 +277,10 @@ class Process:
 
     def _trouble(self, kind: str) -> str | None:
         self.points[kind] += 1
-        return self.troubles.get((kind, self.points[kind])) if self.troubles else None
+        trouble = self.troubles.get((kind, self.points[kind])) if self.troubles else None
+        if trouble is not None:
+            self.watcher.troubled(self, trouble)
+        return trouble
 
     def _turn_at(self, when: float) -> None:
         if when < self.next_turn:
@@ -291,6 +304,11 @@ class Process:
             self.watcher.ended(self, rollout)
         if self.loop.driven and not self.dead:
             self._turn_at(now + doing.elapsed + self.loop.patience())
+
+
+def _command(work: Callable[[], None]) -> type | None:
+    arguments: tuple[Any, ...] = getattr(work, "args", ())
+    return type(arguments[0]) if arguments else None
 
 
 class Wire:

@@ -74,6 +74,9 @@ SERVING = Quality("stable")
 class WorldWatcher(SiteWatcher, HostWatcher):
     """Told of every change of a site or host, and of requests that nobody could answer."""
 
+    def counted(self, router: str) -> None:
+        """The counters of a router were read, and gave an answer."""
+
     def unanswered(self, site: FakeSite, release: str, requests: float) -> None:
         """Users were sent to a release that is not ready: `requests` of them."""
 
@@ -126,6 +129,7 @@ class Users:
         self.pass_()
         if self.world.timeline.now < self.missing_until:
             return {}
+        self.world.watcher.counted(self.site.name)
         failed, active = self.failed, self.active
         return {
             release: Counts(int(n), min(failed.get(release, 0), int(n)), int(active.get(release, 0.0)))

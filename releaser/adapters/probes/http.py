@@ -106,7 +106,7 @@ class HttpProbe:
             follow_redirects=False,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=2 * len(self._endpoints)),
         )
-        self._pool = ThreadPoolExecutor(min(WORKERS, len(self._endpoints)), thread_name_prefix="probe")
+        self._pool = ThreadPoolExecutor(max(1, min(WORKERS, len(self._endpoints))), thread_name_prefix="probe")
 
     def read(self, release: Release, slot: Slot, *, within: float) -> Reading:
         until = monotonic() + within

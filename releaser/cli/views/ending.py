@@ -1,7 +1,7 @@
 """How did it end? The last lines of a release or a way back: what answers now, the figures, what is left to do."""
 
 from releaser.cli.answer import Answer
-from releaser.cli.lines import Line, line
+from releaser.cli.lines import Line, line, row
 from releaser.cli.render import day_time
 from releaser.cli.views.evidence import error_rate
 from releaser.cli.views.names import names_of
@@ -22,13 +22,13 @@ def ending_lines(r: Rollout, answer: Answer) -> list[Line]:
     lines += _way_back(r, answer) if r.turned or r.plan.kind == "rollback" else _forward(r, answer)
     lines += _routers(r)
     lines += _requests(r, candidate, stable)
-    if answer.outcome in (Outcome.ROLLED_BACK, Outcome.INCOMPLETE):
+    if answer.outcome in (Outcome.ROLLED_BACK, Outcome.INCOMPLETE) and r.back_at is not None:
         undone = ", ".join(r.plan.undo.not_reversed)
-        lines.append(line("not undone ", (undone, "warn") if undone else "nothing: the old release is as it was"))
+        lines.append(row("not undone", (undone, "warn") if undone else "nothing: the old release is as it was"))
     if answer.frozen:
         until = day_time(answer.frozen.until) if answer.frozen.until else "somebody lifts it"
-        lines.append(line("frozen     ", f"by {answer.frozen.by} until {until}"))
-    return lines + [line("next       ", (fix, "strong")) for fix in answer.fix]
+        lines.append(row("frozen", f"by {answer.frozen.by} until {until}"))
+    return lines + [row("next", (fix, "strong")) for fix in answer.fix]
 
 
 def _moved(r: Rollout, candidate: str, stable: str) -> str:
@@ -38,7 +38,7 @@ def _moved(r: Rollout, candidate: str, stable: str) -> str:
 
 
 def _forward(r: Rollout, answer: Answer) -> list[Line]:
-    return [line("took       ", say_seconds(answer.seconds))] if answer.seconds and r.finished else []
+    return [row("took", say_seconds(answer.seconds))] if answer.seconds and r.finished else []
 
 
 def _way_back(r: Rollout, answer: Answer) -> list[Line]:
@@ -49,16 +49,15 @@ def _way_back(r: Rollout, answer: Answer) -> list[Line]:
     known = f", rehearsed {say_seconds(rehearsed)}" if rehearsed is not None else ""
     over = seconds > r.plan.budget.rollback
     budget = f" of the budget of {say_seconds(r.plan.budget.rollback)}{known}"
-    return [line("back in    ", (say_seconds(seconds), "bad" if over else "good"), budget)]
+    return [row("back in", (say_seconds(seconds), "bad" if over else "good"), budget)]
 
 
 def _routers(r: Rollout) -> list[Line]:
     """What each router was read back to serve."""
     call = callings(r.plan)
-    lines = [line("serves     ", f"{name}: {say_split(split, call)}") for name, split in sorted(r.seen.items())]
+    lines = [row("serves", f"{name}: {say_split(split, call)}") for name, split in sorted(r.seen.items())]
     lines += [
-        line("serves     ", f"{name}: ", ("not ours to write any more", "warn"))
-        for name in sorted(r.lost - set(r.seen))
+        row("serves", f"{name}: ", ("not ours to write any more", "warn")) for name in sorted(r.lost - set(r.seen))
     ]
     return lines
 
@@ -68,4 +67,4 @@ def _requests(r: Rollout, candidate: str, stable: str) -> list[Line]:
         return []
     figures = r.judged.figures
     beside = f"   {stable} {error_rate(figures.stable)}" if stable else ""
-    return [line("errors     ", f"{candidate} {error_rate(figures.candidate)}", beside)]
+    return [row("errors", f"{candidate} {error_rate(figures.candidate)}", beside)]

@@ -3,7 +3,7 @@
 from math import exp, log, sqrt
 
 from releaser.cli.follow import Following
-from releaser.cli.lines import Line, Style, line
+from releaser.cli.lines import Line, Style, row
 from releaser.cli.views.names import names_of
 from releaser.core.events import Figures
 from releaser.core.phrases import say_seconds
@@ -26,7 +26,10 @@ def odds(log_e: float) -> str:
     """What an e-value says as odds: 12 to 1. Below even it says nothing yet."""
     if log_e <= 0:
         return "none yet"
-    return "over 1,000,000 to 1" if log_e > log(1e6) else f"{exp(log_e):,.1f} to 1"
+    if log_e > log(1e6):
+        return "over 1,000,000 to 1"
+    paid = round(exp(log_e), 1)
+    return f"{paid:,.0f} to 1" if paid >= 10 else f"{paid:.1f} to 1"
 
 
 def seen_share(following: Following) -> tuple[float, float] | None:
@@ -61,22 +64,23 @@ def evidence_lines(following: Following, wall: float) -> list[Line]:
     if r is None or r.step < 0:
         return []
     if r.judged is None:
-        return [line("evidence   ", "nothing counted in this step yet")]
+        return [row("evidence", "nothing counted in this step yet")]
     figures, (candidate, stable) = r.judged.figures, names_of(r.plan)
     counted = f"{candidate} {error_rate(figures.candidate)}"
     beside = f"   {stable} {error_rate(figures.stable)}" if stable else ""
-    lines = [line("errors     ", counted, beside)]
+    lines = [row("errors", counted, beside)]
     if r.plan.judging.errors and r.plan.origin:
-        lines.append(_weighed(figures, r.plan.judging))
+        lines.append(_weighed(figures, r.plan.judging, alone=r.plan.steps[r.step].weight == 100))
     verdict = r.judged.verdict
     said = soon(following, wall)
     lines.append(
-        line("judge      ", (str(verdict), VERDICTS.get(verdict, "")), ": ", r.judged.why, f"   {said}" if said else "")
+        row("judge", (str(verdict), VERDICTS.get(verdict, "")), ": ", r.judged.why, f"   {said}" if said else "")
     )
     return lines
 
 
-def _weighed(figures: Figures, rule: Judging) -> Line:
+def _weighed(figures: Figures, rule: Judging, *, alone: bool) -> Line:
+    """At 100 % nothing runs beside the candidate: then time without bad news speaks for it, not a comparison."""
     against = f"against: {odds(figures.log_bad)}, bad at {odds(-log(rule.alpha))}"
     for_ = f"for: {odds(figures.log_good)}, enough at {odds(-log(rule.beta))}"
-    return line("evidence   ", against, "   ", for_)
+    return row("evidence", against, "" if alone else f"   {for_}")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from releaser.cli.lines import Line, aligned, line
+from releaser.cli.lines import KEYS, Line, aligned, line, row
 from releaser.cli.plan_file import Sees
 from releaser.cli.render import day_time
 from releaser.cli.views.names import names_of
@@ -21,26 +21,24 @@ def plan_lines(plan: Plan, sights: Sequence[Sees], digest: str) -> list[Line]:
     ]
     if plan.judging.absolute is not None:
         said = f"no comparison: stable is said to be down; bad above {plan.judging.absolute:.1%} errors"
-        lines.append(line("judged by  ", (said, "bad")))
+        lines.append(row("judged by", (said, "bad")))
     rows = [_step(plan, index, step, sights) for index, step in enumerate(plan.steps)]
     lines += aligned(rows)
     if not plan.first:
         lines.append(
-            line(
-                "then       ",
+            row(
+                "then",
                 f"bake for {say_seconds(plan.bake)}, commit, keep {stable} warm for {say_seconds(plan.keep_warm)}",
             )
         )
-    lines.append(line("way back   ", *_way_back(plan, stable)))
+    lines.append(row("way back", *_way_back(plan, stable)))
     if plan.undo.not_reversed:
-        lines.append(line("not undone ", (", ".join(plan.undo.not_reversed), "warn")))
+        lines.append(row("not undone", (", ".join(plan.undo.not_reversed), "warn")))
     if not plan.first:
-        lines.append(
-            line("if we die  ", f"each router goes back by itself within {say_seconds(plan.budget.deadman + 1)}")
-        )
+        lines.append(row("if we die", f"each router goes back by itself within {say_seconds(plan.budget.deadman + 1)}"))
     if plan.unfreeze:
-        lines.append(line("freeze     ", ("is lifted for this release", "warn")))
-    lines.append(line("plan       ", digest[:16]))
+        lines.append(row("freeze", ("is lifted for this release", "warn")))
+    lines.append(row("plan", digest[:16]))
     return lines
 
 
@@ -49,7 +47,7 @@ def _step(plan: Plan, index: int, step: Step, sights: Sequence[Sees]) -> tuple[L
     wave = f" wave {step.wave + 1}" if len(waves) > 1 else ""
     if plan.first:
         return (
-            line(f"step {index + 1}"),
+            line(f"step {index + 1}".ljust(KEYS - 2)),
             line(f"{step.weight} %{wave}"),
             line("one shift after the probes; nothing to compare with"),
         )
@@ -59,7 +57,7 @@ def _step(plan: Plan, index: int, step: Step, sights: Sequence[Sees]) -> tuple[L
         else f"at least {say_seconds(step.at_least)}, at most {say_seconds(plan.budget.step)}"
     )
     asks = f"; then waits for {step.approve.by}" if step.approve else ""
-    return line(f"step {index + 1}"), line(f"{step.weight} %{wave}"), line(f"{said}{asks}")
+    return line(f"step {index + 1}".ljust(KEYS - 2)), line(f"{step.weight} %{wave}"), line(f"{said}{asks}")
 
 
 def _without_weight(text: str) -> str:

@@ -3,14 +3,14 @@
 import math
 
 from releaser.cli.follow import Following
-from releaser.cli.lines import Line, Style, line
+from releaser.cli.lines import Line, Span, Style, line, row
 from releaser.cli.render import clock_time
 from releaser.cli.views.evidence import evidence_lines, seen_share
 from releaser.cli.views.names import names_of
 from releaser.core.limits import phase_limit
-from releaser.core.phrases import say_seconds
+from releaser.core.phrases import callings, say_seconds, say_split
 from releaser.core.rollout import BACKWARD, Phase, Rollout
-from releaser.core.values import Outcome, Split
+from releaser.core.values import Outcome
 
 __all__ = ["heading", "limit_left", "release_lines", "steps_line", "traffic_line", "word_of"]
 
@@ -68,7 +68,7 @@ def steps_line(r: Rollout) -> Line:
         mark, style = ("[>]", "strong") if here else ("[x]", "") if done else ("[ ]", "")
         asks = " (approval)" if step.approve else ""
         parts.append((f"{mark} {step.weight} %{asks}  ", style))  # type: ignore[arg-type]  # literals of Style
-    return line("steps      ", *parts)
+    return row("steps", *parts)
 
 
 def traffic_line(following: Following) -> Line | None:
@@ -76,16 +76,13 @@ def traffic_line(following: Following) -> Line | None:
     r = following.rollout
     if r is None or (not r.seen and not r.looked):
         return None
-    seen = seen_share(following)
-    shares = [_set(split) for split in dict.fromkeys(r.seen.values())]
+    call = callings(r.plan)
+    shares = [say_split(split, call) for split in dict.fromkeys(r.seen.values())]
+    seen = seen_share(following) if r.plan.steps[r.step].weight < 100 else None
     observed = f"   seen: {names_of(r.plan)[0]} {seen[0]:.1f}±{seen[1]:.1f} %" if seen else ""
     away = ", ".join(sorted(r.lost))
-    differ: tuple[str, Style] = ("   routers differ", "warn") if len(shares) > 1 else ("", "")
-    return line("traffic    ", "set: ", " | ".join(shares), observed, differ, f"   not ours: {away}" if away else "")
-
-
-def _set(split: Split) -> str:
-    return str(split)
+    differ: Span = ("   routers differ", "warn") if len(shares) > 1 else ("", "")
+    return row("traffic", "set: ", " | ".join(shares), observed, differ, f"   not ours: {away}" if away else "")
 
 
 def limit_left(following: Following, wall: float) -> float | None:
@@ -131,4 +128,4 @@ def _times(following: Following, r: Rollout, wall: float) -> Line:
         parts.append(f"this goes on for {say_seconds(max(0.0, left))} at most")
     if r.armed and not r.finished:
         parts.append(f"armed: back by itself {say_seconds(r.plan.budget.deadman)} after the last renewal")
-    return line("time       ", "   ".join(parts))
+    return row("time", "   ".join(parts))

@@ -6,7 +6,7 @@ from math import log
 from releaser.core.analysis.counting import Block, BlockBuilder, RouterTally
 from releaser.core.analysis.errors_bad import BadErrors
 from releaser.core.analysis.errors_good import GoodErrors, step_tolerances
-from releaser.core.analysis.frozen import SHARE, upper_rate
+from releaser.core.analysis.frozen import SHARE, upper_rate, upper_rate_ever
 from releaser.core.events import Figures
 from releaser.core.plan import Plan
 from releaser.core.values import Counts
@@ -81,7 +81,7 @@ class Evidence:
         if here.n_c == 0:
             return False
         if rule.absolute is not None:
-            return upper_rate(here.n_c, here.x_c, rule.beta) <= rule.absolute
+            return upper_rate_ever(here.n_c, here.x_c, rule.beta) <= rule.absolute
         return self._plan.steps[self._step].weight == 100 or (self._good is not None and self._good.passed)
 
     def _weigh(self, block: Block) -> None:

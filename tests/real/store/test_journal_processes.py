@@ -89,7 +89,9 @@ def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     yield start
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
 
 
 @pytest.fixture
@@ -126,7 +128,7 @@ def test_writers_that_are_killed_lose_nothing_that_was_acknowledged(
             told += writer.communicate()[0].splitlines()
         with SqliteJournal(path) as journal:
             assert journal.verify() == []
-            for line in told[:-1]:
+            for line in told:  # a line that was cut names an earlier event, or none
                 rollout, _, seq = line.partition(" ")
                 if seq:
                     assert len(journal.read(rollout)) > int(seq)

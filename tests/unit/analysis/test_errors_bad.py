@@ -99,6 +99,16 @@ def test_a_regression_that_sets_in_after_an_hour_is_still_found() -> None:
     assert bad.log_e > log(100)
 
 
+def test_frequent_errors_are_judged_by_the_good_answers_too() -> None:
+    """At 40 % against 70 %, each request tells more than by its errors alone."""
+    whole, errors_only = BadErrors(1.0), BadErrors(1.0)
+    for _ in range(10):
+        whole.block(10, 7, 10, 4)
+        errors_only._seen = (0, 0)
+        errors_only.block(10, 7, 10, 4)
+    assert whole.log_e > errors_only.log_e + 2
+
+
 @pytest.mark.parametrize("block", [(0, 0, 100, 3), (100, 3, 0, 0)])
 def test_one_side_alone_is_no_comparison(block: tuple[int, int, int, int]) -> None:
     bad = BadErrors(1.1)

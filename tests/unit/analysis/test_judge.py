@@ -101,9 +101,10 @@ def test_errors_of_the_candidate_are_bad_and_said_with_their_figures() -> None:
 
 def test_bad_stays_bad() -> None:
     world = World()
-    world.until(Verdict.BAD, lambda: world.second((90, 0), (10, 10)))
+    first = world.until(Verdict.BAD, lambda: world.second((90, 0), (10, 10)))
     for _ in range(50):
-        assert world.second((90, 5), (10, 0)).verdict == Verdict.BAD
+        later = world.second((90, 5), (10, 0))
+        assert (later.verdict, later.why) == (Verdict.BAD, first.why)
 
 
 def test_an_outage_at_one_percent_costs_five_requests_at_most() -> None:
@@ -180,8 +181,10 @@ def test_requests_from_before_the_step_count_for_nothing() -> None:
     world.counts = {OLD.id: Counts(90_000, 100), NEW.id: Counts(5_000, 5_000)}
     world.begin(1)
     assert world.second().verdict != Verdict.BAD
-    world.judge.counted("web/lb1", {OLD.id: Counts(90_000), NEW.id: Counts(9_000, 9_000)}, world.at - 5)
-    assert world.judge.verdict(world.at).verdict != Verdict.BAD
+    world.at = 100.0
+    world.begin(1)
+    world.judge.counted("web/lb1", {OLD.id: Counts(99_000, 100), NEW.id: Counts(9_000, 9_000)}, 99.0)
+    assert world.judge.verdict(100.0).verdict != Verdict.BAD
 
 
 def test_silent_counters_are_no_data_after_ten_seconds_and_never_a_pass() -> None:
@@ -263,6 +266,17 @@ def test_a_failing_target_of_any_wave_is_bad() -> None:
     assert world.second().verdict == Verdict.BAD
 
 
+def test_one_failure_on_a_target_of_another_wave_holds() -> None:
+    world = World(replace(BASE, targets=(TargetRef("web"), TargetRef("api", 1))))
+    world.until(Verdict.GOOD, world.second)
+    world.judge.health("api", FAIL, world.at)
+    judgement = world.second()
+    assert (judgement.verdict, judgement.why) == (
+        Verdict.INCONCLUSIVE,
+        "the last health probe of 1.4.2 on api failed",
+    )
+
+
 def test_counters_that_start_anew_are_no_evidence() -> None:
     world = World()
     for _ in range(5):
@@ -294,6 +308,12 @@ def test_at_100_percent_the_candidate_is_measured_against_what_stable_left() -> 
         assert healthy.second((0, 0), (100, second % 4 == 0)).verdict == Verdict.INCONCLUSIVE
     judgement = ill.until(Verdict.BAD, lambda: ill.second((0, 0), (100, 3)), limit=20)
     assert "1.4.1" in judgement.why
+
+
+def test_a_regression_that_only_the_full_load_brings_is_found_in_the_bake() -> None:
+    world = at_full(replace(BASE, bake=600), (90, 1))  # some 24 errors of stable, .2 %
+    world.until(Verdict.BAD, lambda: world.second((0, 0), (100, int(world.at) % 3 < 2)))
+    assert world.at < 120 + 240
 
 
 def test_a_gap_in_the_data_starts_the_bake_again() -> None:

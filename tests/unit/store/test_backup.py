@@ -44,6 +44,11 @@ def test_a_backup_replaces_no_file(path: Path, copy: Path) -> None:
         backup(path, copy)
 
 
+def test_a_backup_that_cannot_be_written_names_its_own_place(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(JournalUnavailableError, match=r"the copy .*nowhere.* cannot be used: No such file"):
+        backup(path, tmp_path / "nowhere" / "new.db")
+
+
 def test_a_damaged_journal_gives_no_backup(path: Path, tmp_path: Path) -> None:
     damage(path)
     with pytest.raises(JournalCorruptError, match="row 3 "):
@@ -73,6 +78,29 @@ def test_a_damaged_journal_is_set_aside(path: Path, copy: Path, content: bytes) 
         assert list(journal.read("good")) == list(GOOD)
     (aside,) = path.parent.glob("journal.db.damaged-*")
     assert aside.read_bytes() == content
+
+
+def test_a_lost_journals_rollback_file_is_not_played_into_the_next_one(path: Path, copy: Path) -> None:
+    path.unlink()
+    path.with_name("journal.db-journal").write_bytes(b"old")
+    with pytest.raises(JournalCorruptError, match=r"the file is gone, but journal\.db-journal"):
+        SqliteJournal(path)
+    restore(copy, path)
+    with SqliteJournal(path) as journal:
+        assert journal.verify() == []
+    (aside,) = path.parent.glob("journal.db.damaged-*-journal")
+    assert aside.read_bytes() == b"old"
+
+
+def test_a_longer_journal_that_does_not_hold_is_kept_as_it_is(path: Path, copy: Path) -> None:
+    with SqliteJournal(path) as journal:
+        journal.append(BAD)
+    damage(path)
+    restore(copy, path, force=True)
+    (kept,) = path.parent.glob("journal.db.replaced-*")
+    with SqliteJournal(kept) as journal, SqliteJournal(path) as restored:
+        assert "row 3 " in journal.verify()[0]
+        assert (restored.verify(), list(restored.read("good"))) == ([], list(GOOD))
 
 
 def test_a_broken_backup_is_refused(path: Path, copy: Path) -> None:

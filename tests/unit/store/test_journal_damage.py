@@ -67,12 +67,27 @@ def test_an_edit_is_named(path: Path, name: str) -> None:
     ("last", "said"), [(3, "SQLite cannot make sense of it"), (99, "is there already and differs")]
 )
 def test_a_summary_that_miscounts_lets_nothing_be_appended(path: Path, last: int, said: str) -> None:
-    edit(path, "UPDATE rollout SET outcome = NULL WHERE rollout = 'bad'")
-    edit(path, f"UPDATE rollout SET last_seq = {last} WHERE rollout = 'bad'")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE rollout SET outcome = NULL, last_seq = ? WHERE rollout = 'bad'", (last,))
     with SqliteJournal(path) as journal:
         with pytest.raises(JournalCorruptError, match=said):
             journal.append(entries("bad", BAD_RELEASE[last % 90 + 1 :][:1], first=last % 90 + 1, start=900.0))
         assert journal.verify()
+
+
+def test_a_summary_with_a_word_for_a_number_is_named(path: Path) -> None:
+    edit(path, "UPDATE rollout SET last_seq = 'many' WHERE rollout = 'bad'")
+    with SqliteJournal(path) as journal:
+        assert journal.verify() == ["the summary of rollout bad has 'many' as its last_seq"]
+        for act in (journal.rollouts, lambda: journal.read("bad"), lambda: journal.append(BAD)):
+            with pytest.raises(JournalCorruptError, match="has 'many' as its last_seq"):
+                act()
+
+
+def test_tables_whose_definitions_are_not_even_text_are_named(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE event (", b"CREATE \xff\xfe\xfdLE event ("))
+    with pytest.raises(JournalCorruptError, match="definitions cannot be read"), SqliteJournal(path) as journal:
+        journal.read("good")
 
 
 def test_a_row_that_was_moved_is_named(path: Path) -> None:
@@ -122,7 +137,7 @@ def test_an_event_that_cannot_be_read_is_named_though_the_chain_holds(path: Path
             (row[-1], link(previous, row_text(row))),
         )
     with SqliteJournal(path) as journal:
-        assert journal.verify() == ["row 44 (event 18 of rollout bad) cannot be read: Finished without its outcome"]
+        assert journal.verify() == ["the first or the last event of rollout bad cannot be read"]
         with pytest.raises(JournalCorruptError, match="cannot be read: Finished without its outcome"):
             journal.read("bad")
 

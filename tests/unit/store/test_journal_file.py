@@ -12,7 +12,7 @@ import pytest
 from releaser.core.events import Asked, Opened
 from releaser.core.values import Moment
 from releaser.errors import JournalCorruptError, JournalUnavailableError, RefusedError
-from releaser.store import retention, schema
+from releaser.store import retention, rows, schema, verify
 from releaser.store.asked import TOO_OLD
 from releaser.store.schema import MIGRATIONS, ensure
 from releaser.store.sqlite import SqliteJournal
@@ -206,12 +206,46 @@ def test_a_prune_that_was_killed_leaves_a_journal_that_holds(path: Path) -> None
         assert journal.verify() == []
 
 
+@pytest.mark.parametrize("before", [BAD[-1].moment.wall, 2e9], ids=["one", "both"])
+def test_who_reads_while_somebody_prunes_sees_no_damage(
+    path: Path, monkeypatch: pytest.MonkeyPatch, before: float
+) -> None:
+    monkeypatch.setattr(rows, "PAGE", 10)
+    monkeypatch.setattr(verify, "PAGE", 10)
+    for read in (verify.problems, lambda connection: rows.entries_after(connection, path, "good", -1)):
+        path.unlink(missing_ok=True)
+        with SqliteJournal(path) as journal, closing(schema.connect(path, read_only=True)) as connection:
+            journal.append(GOOD)
+            journal.append(BAD)
+            pages: list[str] = []
+
+            def prune_at_the_second_page(
+                statement: str, pages: list[str] = pages, journal: SqliteJournal = journal
+            ) -> None:
+                if "LIMIT" in statement:
+                    pages.append(statement)
+                    if len(pages) == 2:
+                        journal.prune(before=before)
+
+            connection.set_trace_callback(prune_at_the_second_page)
+            assert list(read(connection)) == []
+            assert len(pages) >= 2
+
+
 def test_old_requests_go_with_the_rest(path: Path) -> None:
     with SqliteJournal(path) as journal:
         number = journal.ask("production", Asked("abort", "ada"), MOMENT)
         journal.answer(number, "done")
         journal.prune(before=2e9)
         assert journal.answer_of(number) is None
+
+
+def test_an_answer_may_quote_what_is_not_unicode(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        number = journal.ask("production", Asked("abort", "ada", "caf\udce9"), MOMENT)
+        assert journal.take("production")[0].asked.reason == "caf\udce9"
+        journal.answer(number, "going back: caf\udce9")
+        assert journal.answer_of(number) == "going back: caf\\udce9"
 
 
 def test_a_request_of_a_later_version_is_answered_with_a_no(path: Path) -> None:

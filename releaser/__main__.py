@@ -1,0 +1,5 @@
+"""python -m releaser: the command line, where no script is installed."""
+
+from releaser.cli.main import main
+
+main()

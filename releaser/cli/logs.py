@@ -1,0 +1,16 @@
+"""releaser logs: the application's own output."""
+
+import click
+
+from releaser.cli.options import VERSION, verb
+from releaser.cli.run import Reply, Run
+
+
+@verb(short_help="the application's own output")
+@click.option("--release", metavar="R", type=VERSION, help="A release or version; the running one if not given.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
+def command(run: Run, release: str | None, *, follow: bool) -> Reply:
+    """Print the application's own output on the slots, a host before each line."""
+    from releaser.cli.logging_out import logs
+
+    return logs(run, release, follow=follow)

@@ -1,0 +1,148 @@
+"""What is known of one environment right now? Routers, ledgers and slots as they answer, and this machine's journal."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from releaser.cli.follow import Following
+from releaser.cli.views.history import summary_document
+from releaser.config.compile_back import Choice, choices
+from releaser.engine.observe import Observed
+from releaser.ports import LedgerState
+from releaser.store.summaries import Summary
+
+if TYPE_CHECKING:
+    from releaser.core.plan import Undo
+    from releaser.engine.session import Session
+
+__all__ = ["State", "Status", "document_of", "exit_of", "status_of"]
+
+State = Literal["unreachable", "empty", "running", "held", "abandoned", "differ", "frozen", "serving"]
+DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    name: str
+    state: State
+    observed: Observed
+    following: Following = field(default_factory=Following)
+    """The open release's story, where this machine's journal has it."""
+    choices: tuple[Choice, ...] = ()
+    recent: tuple[Summary, ...] = ()
+    """The last 24 h, newest first."""
+    last: Summary | None = None
+    undo: "Undo | None" = None
+
+    @property
+    def newest(self) -> LedgerState | None:
+        """The ledger with the highest fence: the others are behind, not ahead."""
+        return max(self.observed.ledgers.values(), key=lambda one: one.fence, default=None)
+
+
+def status_of(session: "Session", wall: float) -> Status:
+    observed = session.observe()
+    following = Following()
+    newest = max(observed.ledgers.values(), key=lambda one: one.fence, default=None)
+    if newest is not None and (newest.holder or newest.candidate):
+        following.take_all(session.journal.read(newest.rollout))
+    summaries = session.journal.rollouts(session.name, limit=20)
+    return Status(
+        session.name,
+        _state(observed, newest, following),
+        observed,
+        following,
+        choices(session.seen(observed)) if observed.ledgers else (),
+        tuple(one for one in summaries if wall - one.opened < DAY),
+        next(iter(summaries), None),
+        session.measured_undo(observed) if newest and newest.current else None,
+    )
+
+
+def _state(observed: Observed, newest: LedgerState | None, following: Following) -> State:
+    if newest is None:
+        return "unreachable"
+    if any(one.holder and one.holder.left > 0 for one in observed.ledgers.values()):
+        r = following.rollout
+        return "held" if r and r.held else "running"
+    if newest.candidate is not None:
+        return "abandoned"
+    if _differ(observed):
+        return "differ"
+    if any(one.frozen for one in observed.ledgers.values()):
+        return "frozen"
+    return "serving" if newest.current else "empty"
+
+
+def _differ(observed: Observed) -> bool:
+    """Whether two routers send users to different releases, or one serves what its ledger does not say."""
+    splits = {state.split for state in observed.routers.values()}
+    strays = any(
+        observed.ledgers[name].split not in (None, state.split)
+        for name, state in observed.routers.items()
+        if name in observed.ledgers
+    )
+    return len(splits) > 1 or strays
+
+
+def exit_of(status: Status) -> int:
+    """`status --check`."""
+    codes: dict[State, int] = {"running": 8, "held": 9, "abandoned": 5, "differ": 5, "unreachable": 1}
+    if status.state in codes:
+        return codes[status.state]
+    if status.observed.silent:
+        return 1
+    taken_back = (
+        status.newest is not None and status.newest.settled is not None and status.newest.settled[1] == "reverted"
+    )
+    return 3 if taken_back else 0
+
+
+def document_of(status: Status) -> dict[str, Any]:
+    newest = status.newest
+    return {
+        "environment": status.name,
+        "state": status.state,
+        "release": newest.current if newest else None,
+        "candidate": newest.candidate if newest else None,
+        "holder": _holder(newest),
+        "routers": _routers(status.observed),
+        "slots": _slots(status.observed),
+        "way_back": [{"release": one.release, "warm": one.warm} for one in _usable(status.choices)],
+        "frozen": _frozen(newest),
+        "bad": dict(newest.bad) if newest else {},
+        "silent": dict(status.observed.silent),
+        "recent": [summary_document(one) for one in status.recent],
+    }
+
+
+def _usable(found: Iterable[Choice]) -> list[Choice]:
+    return [one for one in found if not one.current and one.bad is None]
+
+
+def _holder(newest: LedgerState | None) -> dict[str, Any] | None:
+    holder = newest.holder if newest else None
+    return {"name": holder.name, "rollout": holder.rollout, "left": holder.left} if holder else None
+
+
+def _frozen(newest: LedgerState | None) -> dict[str, Any] | None:
+    frozen = newest.frozen if newest else None
+    return {"by": frozen.by, "reason": frozen.reason, "left": frozen.left} if frozen else None
+
+
+def _routers(observed: Observed) -> dict[str, Any]:
+    return {
+        name: {
+            "split": dict(state.split.weights) if state.split else None,
+            "generation": state.generation,
+            "armed_left": observed.ledgers[name].armed_left if name in observed.ledgers else None,
+        }
+        for name, state in observed.routers.items()
+    }
+
+
+def _slots(observed: Observed) -> dict[str, Any]:
+    def told(slots: Sequence[Any]) -> dict[str, Any]:
+        return {one.slot: {"release": one.release, "running": one.running, "hosts": dict(one.hosts)} for one in slots}
+
+    return {target: told(slots) for target, slots in observed.slots.items()}

@@ -1,0 +1,184 @@
+"""What does a person need at 3 a.m., on one screen? Six lines, always in the same order."""
+
+from datetime import datetime
+
+from releaser.cli.lines import Line, Span, line, row
+from releaser.cli.render import clock_time
+from releaser.cli.status_of import State, Status
+from releaser.cli.views.evidence import error_rate, seen_share, soon
+from releaser.cli.views.names import names_of, version_of
+from releaser.cli.views.release import word_of
+from releaser.core.phrases import say_seconds, say_split
+from releaser.core.rollout import Rollout
+from releaser.core.values import Split
+from releaser.store.summaries import Summary
+
+__all__ = ["status_lines"]
+
+WORDS: dict[State, Span] = {
+    "unreachable": ("UNREACHABLE", "bad"),
+    "empty": ("EMPTY", "strong"),
+    "running": ("RELEASING", "strong"),
+    "held": ("HELD", "bad"),
+    "abandoned": ("ABANDONED", "bad"),
+    "differ": ("ROUTERS DIFFER", "bad"),
+    "frozen": ("FROZEN", "warn"),
+    "serving": ("SERVING", "good"),
+}
+ENDED = {"promoted": "promoted", "rolled_back": "rolled back", "incomplete": "INCOMPLETE", None: "started"}
+
+
+def status_lines(status: Status, wall: float) -> list[Line]:
+    lines = [_heading(status, wall), row("traffic", *_traffic(status))]
+    errors = _errors(status, wall)
+    lines += [row("errors", *errors)] if errors else []
+    lines.append(row("last 24 h", _recent(status.recent) or "nothing"))
+    lines.append(row("way back", *_way_back(status)))
+    lines.append(row("do", *_join([(one, "strong") for one in _commands(status)], " | ")))
+    return lines
+
+
+def _heading(status: Status, wall: float) -> Line:
+    name: Span = (status.name.ljust(10) + "  ", "strong")
+    newest, r = status.newest, status.following.rollout
+    if newest is None:
+        return line(name, WORDS["unreachable"], "  no router answers: ", "; ".join(status.observed.silent.values()))
+    if newest.holder is None and newest.candidate is None:
+        frozen = newest.frozen
+        until = f" for {say_seconds(frozen.left)} more" if frozen and frozen.left is not None else ""
+        said = f"   frozen by {frozen.by}{until}: {frozen.reason}" if frozen else ""
+        return line(name, WORDS[status.state], f" {newest.current or 'nothing was released yet'}", said)
+    word = word_of(r) if r and not r.finished and status.state != "abandoned" else WORDS[status.state]
+    weight = newest.split.weight(newest.candidate or "") if newest.split else 0
+    since = f" since {clock_time(_since(status, r))}" if r and status.following.last else ""
+    by = f"   by {newest.holder.name}" if newest.holder else ""
+    return line(name, word, f" {weight} % of {newest.candidate}{since}{by}", *_alive(status, r))
+
+
+def _since(status: Status, r: Rollout) -> float:
+    last = status.following.last
+    return last.moment.wall - (last.moment.at - r.since) if last else 0.0
+
+
+def _alive(status: Status, r: Rollout | None) -> list[Span]:
+    holder = status.newest.holder if status.newest else None
+    if holder is None or holder.left <= 0:
+        return [("   its process is gone: each router goes back by its own timer", "bad")]
+    if r is None:
+        return [(f"   holder alive, {say_seconds(holder.left)} of its lease left", "")]
+    return [(f"   holder alive {say_seconds(max(0.0, r.plan.budget.deadman - holder.left))} ago", "")]
+
+
+def _traffic(status: Status) -> list[str | Span]:
+    splits = list(dict.fromkeys(state.split for state in status.observed.routers.values()))
+    if not splits:
+        why = next(iter(status.observed.silent.values()), "there is none")
+        return [("unknown: no router answers", "bad"), f": {why}"]
+    if len(splits) > 1:
+        said: list[str | Span] = [("ROUTERS DIFFER  ", "bad")]
+        return said + [
+            f"{name}: {say_split(state.split, version_of)}   "
+            for name, state in sorted(status.observed.routers.items())
+        ]
+    return [_shares(status, splits[0]), "   ", *_routers(status)]
+
+
+def _shares(status: Status, split: Split | None) -> str:
+    if split is None:
+        return "nothing serves here yet"
+    seen, r = seen_share(status.following), status.following.rollout
+    parts = []
+    for release, weight in split.weights:
+        share = ""
+        if seen and r:
+            mine = seen[0] if release == r.plan.to.id else 100 - seen[0]
+            share = f" / {mine:.1f}±{seen[1]:.1f} seen"
+        parts.append(f"{version_of(release)}  {weight} set{share}")
+    return "   ".join(parts)
+
+
+def _routers(status: Status) -> list[str | Span]:
+    """Each router in a word; one that is silent with what happens there by itself."""
+    names = sorted(
+        {*status.observed.routers, *status.observed.ledgers, *(n for n in status.observed.silent if "/" in n)}
+    )
+    parts: list[Span] = []
+    for name in names:
+        ledger = status.observed.ledgers.get(name)
+        if name in status.observed.silent:
+            parts.append((f"{name} UNREACHABLE (its own timer takes it back)", "bad"))
+        elif ledger and ledger.guard == "dead" and ledger.holder:
+            parts.append((f"{name} ok, its guard is DEAD", "bad"))
+        else:
+            armed = f" armed {say_seconds(ledger.armed_left)}" if ledger and ledger.armed_left is not None else ""
+            parts.append((f"{name} ok{armed}", ""))
+    return list(_join(parts, ", "))
+
+
+def _errors(status: Status, wall: float) -> list[str | Span]:
+    r = status.following.rollout
+    if r is None or r.judged is None or r.finished:
+        return []
+    candidate, stable = names_of(r.plan)
+    figures = r.judged.figures
+    said = soon(status.following, wall) or f"verdict {r.judged.verdict}: {r.judged.why}"
+    beside = f"{stable}  {error_rate(figures.stable)}   " if stable else ""
+    return [f"{beside}{candidate}  {error_rate(figures.candidate)}   ", said]
+
+
+def _recent(recent: tuple[Summary, ...]) -> str:
+    told = []
+    for one in recent[:4]:
+        when = one.finished if one.finished is not None else one.opened
+        clock = datetime.fromtimestamp(when).astimezone().strftime("%H:%M")
+        kind = "rollback " if one.kind == "rollback" else ""
+        told.append(f"{clock} {kind}{one.version} {ENDED.get(one.outcome, one.outcome)}")
+    return " · ".join(told)
+
+
+def _way_back(status: Status) -> list[str | Span]:
+    newest, r = status.newest, status.following.rollout
+    if newest is None:
+        return ["unknown: no router answers"]
+    open_ = newest.candidate is not None
+    target = (
+        newest.current
+        if open_
+        else next((one.release for one in status.choices if not one.current and not one.bad), None)
+    )
+    if target is None:
+        return [("none: " + ("the first release" if newest.current or open_ else "nothing was released yet"), "warn")]
+    warm = "warm" if target in newest.slots.values() else "cold: it is started first"
+    rehearsed = max(r.rehearsed.values(), default=None) if r else None
+    if rehearsed is None and status.undo is not None:
+        rehearsed = status.undo.seconds
+    known = f", rehearsed {say_seconds(rehearsed)}" if rehearsed is not None else ", never rehearsed"
+    undone = r.plan.undo.not_reversed if r else ()
+    said: list[str | Span] = [f"{version_of(target)} {warm}{known}"]
+    return said + ([(f"   NOT reversed: {', '.join(undone)}", "warn")] if undone else [])
+
+
+def _commands(status: Status) -> list[str]:
+    """What a person would type now, the most likely first."""
+    name, newest = f"-e {status.name}", status.newest
+    candidate = newest.candidate if newest else None
+    version = version_of(candidate) if candidate else "VERSION"
+    waits = status.following.rollout is not None and status.following.rollout.asked_approval is not None
+    table: dict[State, list[str]] = {
+        "unreachable": [f"releaser status {name}"],
+        "empty": [f"releaser promote VERSION {name}"],
+        "running": [f"releaser rollback {name}", f"releaser pause {name}", f"releaser watch {name}"],
+        "held": [f"releaser rollback {name}", f"releaser resume {name}", f"releaser logs {name} --release {version}"],
+        "abandoned": [f"releaser recover {name}", f"releaser rollback {name}"],
+        "differ": [f"releaser recover {name}", f"releaser rollback {name}"],
+        "frozen": [f"releaser unfreeze {name} --reason ..."],
+        "serving": [f"releaser plan VERSION {name}", f"releaser rollback {name}"],
+    }
+    return ([f"releaser approve {name}"] if waits else []) + table[status.state]
+
+
+def _join(parts: list[Span], between: str) -> list[Span]:
+    joined: list[Span] = []
+    for part in parts:
+        joined += [(between, ""), part] if joined else [part]
+    return joined

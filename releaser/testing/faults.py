@@ -1,0 +1,68 @@
+"""What goes wrong in a simulated release, when and where? Scripts of faults, drawn from a seed and nothing else."""
+
+from dataclasses import dataclass
+from random import Random
+
+from releaser.core.rollout import Phase
+from releaser.testing.sim_time import on_grid
+from releaser.testing.sim_world import HOSTS, ROUTERS
+
+__all__ = ["AT_POINTS", "FAULTS", "Fault", "draw", "script"]
+
+AT_POINTS = (
+    "crash_before", "crash_after", "lost_answer", "late_effect", "late_answer", "no_answer", "not_sent", "defect", "rival_in_between",
+)  # fmt: skip
+"""What happens at the how-manieth change that a process asks of a host; crashes also at a write of the journal."""
+AT_TIMES = (
+    "crash", "stopped", "slow_router", "cut_router", "partition", "slow_host", "cut_host", "reboot", "guard_dies", "candidate_crash",
+    "stable_crash", "clock_jump", "rival_rollback", "rival_promote", "abort", "rollback", "pause", "resume", "approve", "advance",
+    "signal", "letter", "journal_full", "journal_locked", "counters_reset", "counters_missing", "meddling", "crash_again",
+)  # fmt: skip
+FAULTS = (*AT_POINTS, "crash_at_write", *AT_TIMES)
+PHASES = tuple(phase for phase in Phase if phase is not Phase.DONE)
+EFFECTS, WRITES = 30, 45
+"""How many changes and writes a whole release takes, about."""
+DURATIONS = {
+    "stopped": (5.0, 120.0), "slow_router": (2.0, 40.0), "slow_host": (2.0, 40.0), "guard_dies": (5.0, 60.0), "reboot": (1.0, 30.0),
+    "clock_jump": (-90000.0, 90000.0),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`when` is ("effect" or "write", how-manieth), ("at", second) or ("phase", its name); `after` seconds later it begins."""
+
+    kind: str
+    when: tuple[str, float | str]
+    after: float = 0.0
+    where: str = ""
+    """A router or host."""
+    seconds: float = 0.0
+    """How long it lasts, or how far a clock jumps."""
+
+    def __str__(self) -> str:
+        begins = " ".join(str(part) for part in self.when)
+        return f"{self.kind} [{begins} +{self.after:g} s] {self.where} {self.seconds:g} s".replace("  ", " ")
+
+
+def script(chance: Random) -> tuple[Fault, ...]:
+    """At least one fault, seldom more than four."""
+    number = 1
+    while number < 5 and chance.random() < 0.4:
+        number += 1
+    return tuple(draw(chance, chance.choice(FAULTS)) for _ in range(number))
+
+
+def draw(chance: Random, kind: str) -> Fault:
+    if kind in AT_POINTS:
+        return Fault(kind, ("effect", chance.randint(1, EFFECTS)))
+    if kind == "crash_at_write":
+        return Fault(chance.choice(("crash_before", "crash_after")), ("write", chance.randint(1, WRITES)))
+    if kind == "crash_again":
+        return Fault(kind, (chance.choice(("effect", "write")), chance.randint(1, 8)))
+    when: tuple[str, float | str] = ("at", on_grid(chance, 0.0, 900.0))
+    if chance.random() < 0.75:
+        when = ("phase", chance.choice(PHASES).value)
+    where = chance.choice(HOSTS if kind in {"slow_host", "cut_host", "candidate_crash", "stable_crash"} else ROUTERS)
+    least, most = DURATIONS.get(kind, (2.0, 200.0))
+    return Fault(kind, when, on_grid(chance, 0.0, 3.0), where, on_grid(chance, least, most))

@@ -108,7 +108,7 @@ def of_rollout(r: Rollout, family: Family, *, wall: float) -> Answer:
         plan_digest=plan_digest(r.plan),
         rollout=r.id,
         step=r.step + 1 if r.step >= 0 else None,
-        seconds=back if back is not None else _elapsed(r),
+        seconds=round(back, 3) if back is not None else _elapsed(r),
         budget=r.plan.budget.rollback,
         requests=figures.candidate.completed if figures else None,
         failures=figures.candidate.failed if figures else None,

@@ -5,7 +5,7 @@ from rich.live import Live
 from rich.text import Text
 
 from releaser.cli.follow import Following
-from releaser.cli.lines import KEYS, Line, wrapped
+from releaser.cli.lines import KEYS, Line, line, wrapped
 from releaser.cli.render import STYLES
 from releaser.cli.run import Run
 from releaser.cli.views.release import release_lines
@@ -44,7 +44,8 @@ class LiveView:
         self.live.update(Text("\n").join(_text(one) for one in shown), refresh=True)
 
     def said(self, sentence: str) -> None:
-        """It stands in the story, which the next drawing shows."""
+        """It stays on the screen, above the view."""
+        self.live.console.print(_text(line(sentence)))
 
     def end(self, following: Following) -> None:
         self.idle(following)

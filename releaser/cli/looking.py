@@ -1,8 +1,9 @@
 """What does `status` answer, for one environment or for all of them?"""
 
 from pathlib import Path
+from typing import Any
 
-from releaser.cli.answer import Answer, done
+from releaser.cli.answer import Answer, Frost, done
 from releaser.cli.lines import Line, line
 from releaser.cli.run import Reply, Run
 from releaser.cli.status_of import Status, document_of, exit_of, status_of
@@ -40,7 +41,7 @@ def look(run: Run, *, check: bool) -> Reply:
         lines += status_lines(one, run.now()) if isinstance(one, Status) else [_not_read(name, one)]
     data = {"status": [document_of(one) if isinstance(one, Status) else {"environment": name, "state": "unreadable",
             "message": one.message} for name, one in zip(names, found, strict=True)]}  # fmt: skip
-    return Reply(_answer(names, seen, failed=len(found) - len(seen), check=check), data, tuple(lines))
+    return Reply(_answer(names, seen, run.now(), failed=len(found) - len(seen), check=check), data, tuple(lines))
 
 
 def _status(run: Run, name: str, *, alone: bool) -> Status | ReleaserError:
@@ -59,7 +60,7 @@ def _not_read(name: str, error: ReleaserError) -> Line:
     return line((name.ljust(10) + "  ", "strong"), ("NOT READ ", "bad"), error.message)
 
 
-def _answer(names: tuple[str, ...], seen: list[Status], *, failed: int, check: bool) -> Answer:
+def _answer(names: tuple[str, ...], seen: list[Status], wall: float, *, failed: int, check: bool) -> Answer:
     environment = names[0] if len(names) == 1 else ""
     codes = {exit_of(one) for one in seen} | ({1} if failed else set())
     code = next((one for one in WORST_FIRST if one in codes), 0) if check else 0
@@ -68,5 +69,8 @@ def _answer(names: tuple[str, ...], seen: list[Status], *, failed: int, check: b
     if len(seen) == 1 and seen[0].state in ("running", "held"):
         outcome = Outcome.RUNNING if seen[0].state == "running" else Outcome.HELD
     newest = seen[0].newest if len(seen) == 1 else None
-    known = {"release": newest.current, "rollout": newest.rollout or None} if newest else {}
+    known: dict[str, Any] = {"release": newest.current, "rollout": newest.rollout or None} if newest else {}
+    if newest and newest.frozen:
+        left = newest.frozen.left
+        known["frozen"] = Frost(newest.frozen.by, None if left is None else wall + left)
     return done(environment, f"read {len(seen)} of {len(names)}", outcome, reason=reason, exit=code, **known)

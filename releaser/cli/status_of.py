@@ -55,7 +55,7 @@ def status_of(session: "Session", wall: float) -> Status:
         choices(session.seen(observed)) if observed.ledgers else (),
         tuple(one for one in summaries if wall - one.opened < DAY),
         next(iter(summaries), None),
-        session.measured_undo(observed) if newest and newest.current else None,
+        session.measured_undo() if newest and newest.current else None,
     )
 
 

@@ -495,7 +495,7 @@ def _mark_bad(r: Rollout) -> bool:
 
 def _back(r: Rollout, unsettled: Iterable[str] = ()) -> e.Finished:
     """How a way back ends, in one fact."""
-    why = r.turned.why if r.turned else "asked for"
+    why = r.turned.why if r.turned else r.reason or f"asked for by {r.by}"
     if r.plan.first and r.touched:
         return e.Finished(
             Outcome.INCOMPLETE, f"no way back: first release ({why}); {r.plan.to.id} still answers, marked bad"

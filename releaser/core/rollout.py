@@ -62,6 +62,7 @@ class Rollout:
     id: str
     plan: Plan
     by: str
+    reason: str
     boot: str
     opened: float
     since: float
@@ -161,6 +162,7 @@ def evolve(rollout: Rollout | None, entry: e.Entry) -> Rollout:
             entry.rollout,
             event.plan,
             event.by,
+            event.reason,
             boot=moment.boot,
             opened=moment.at,
             since=moment.at,

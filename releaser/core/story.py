@@ -210,6 +210,8 @@ def _settled(event: e.Settled, call: Call) -> str:
 
 @_sentence.register
 def _stopped(event: e.Stopped, call: Call) -> str:
+    if event.after >= 1.0:
+        return f"{call(event.release)} stays warm on {event.target} and ends by itself in {say_seconds(event.after)}"
     return f"{call(event.release)} was stopped on {event.target}"
 
 

@@ -14,6 +14,7 @@ from releaser.engine.loop import Driven, Loop
 from releaser.engine.messages import Person
 from releaser.engine.recorder import Recorder, Spool
 from releaser.engine.recover import resume
+from releaser.engine.spools import spool_for
 from releaser.engine.threads import ThreadExecutor
 from releaser.ports import Clock, Notifier, World
 from releaser.store.sqlite import SqliteJournal
@@ -32,26 +33,32 @@ class Driver:
     timeout: float | None = None
     notice: Callable[[str], None] | None = None
     turned: Callable[[Driven], None] | None = None
-    spool: Spool | None = None
     executor: ThreadExecutor = field(default_factory=ThreadExecutor)
     mailbox: Any = field(default_factory=SimpleQueue)
 
     def start(self, rollout: str, opened: e.Opened) -> Rollout:
         """A new rollout, driven to its end."""
-        with self._hearing(rollout, opened.plan.environment):
-            loop = self._loop()
+        forward = opened.plan.kind == "promote"
+        with (
+            spool_for(self.journal, rollout, required=forward) as spool,
+            self._hearing(rollout, opened.plan.environment),
+        ):
+            loop = self._loop(spool)
             loop.open(rollout, opened, self.world)
             return self._run(loop, rollout)
 
     def take_over(self, state: Rollout, *, by: str, finish: bool, reason: str) -> Rollout:
         """A rollout whose process died, driven to its end."""
-        with self._hearing(state.id, state.plan.environment):
-            loop = self._loop()
+        with (
+            spool_for(self.journal, state.id, required=False) as spool,
+            self._hearing(state.id, state.plan.environment),
+        ):
+            loop = self._loop(spool)
             resume(loop, state, self.world, self.clock, by=by, finish=finish, reason=reason)
             return self._run(loop, state.id)
 
-    def _loop(self) -> Loop:
-        return Loop(Recorder(self.journal, self.spool, self.listeners), self.executor, self.clock, self.mailbox)
+    def _loop(self, spool: Spool | None) -> Loop:
+        return Loop(Recorder(self.journal, spool, self.listeners), self.executor, self.clock, self.mailbox)
 
     def _run(self, loop: Loop, rollout: str) -> Rollout:
         patience = self._patience(rollout)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from releaser.core.events import Asked
 from releaser.engine.messages import Person, Wake
-from releaser.errors import PortError
+from releaser.errors import ReleaserError
 from releaser.ports import Executor, Mailbox
 from releaser.store.asked import Waiting
 
@@ -78,7 +78,7 @@ def hear_requests(
             try:
                 version = journal.changed()
                 waiting = journal.take(environment) if version != seen else ()
-            except PortError:
+            except ReleaserError:
                 continue
             seen = version
             for request in waiting:
@@ -97,5 +97,5 @@ def hear_requests(
 def _answer(journal: Requests, number: int, text: str) -> None:
     try:
         journal.answer(number, text)
-    except PortError:
+    except ReleaserError:
         return

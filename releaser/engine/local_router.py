@@ -50,7 +50,10 @@ class LocalRouter:
             target.place(release, fence=FENCE, within=30.0)
             target.start(release, "blue", fence=FENCE, within=30.0)
         again = Retrying(
-            stop=stop_after_delay(READY_WITHIN), wait=wait_fixed(0.1), retry=retry_if_exception_type(FailedError), reraise=True
+            stop=stop_after_delay(READY_WITHIN),
+            wait=wait_fixed(0.1),
+            retry=retry_if_exception_type(FailedError),
+            reraise=True,
         )
         again(self._answers)
 

@@ -278,7 +278,7 @@ def settling(command: Settle, r: Rollout, world: World) -> Settling:
     plan, turned = r.plan, r.turned
     promoted = command.settlement == "committed"
     current = plan.to.id if promoted or plan.kind == "rollback" else plan.origin
-    why = turned.why if turned else "taken back by hand"
+    why = turned.why if turned else r.reason or "taken back by hand"
     by = turned.by if turned else r.by
     bad = None
     if plan.kind == "rollback" and plan.mark_bad and plan.origin:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from releaser.core.events import Entry
-from releaser.errors import JournalUnavailableError
+from releaser.errors import JournalCorruptError, JournalUnavailableError
 from releaser.ports import Journal, Notifier
 
 __all__ = ["Recorder", "Spool"]
@@ -35,7 +35,8 @@ class Recorder:
         waiting = [*self.backlog, *entries]
         try:
             self.journal.append(waiting, patience=ROLLBACK_PATIENCE if urgent else FORWARD_PATIENCE)
-        except JournalUnavailableError:
+        except (JournalUnavailableError, JournalCorruptError):
+            # A damaged journal stops the way forward like a full disk; the way back goes on with either.
             self.backlog = waiting
             self._keep(entries)
             durable = False

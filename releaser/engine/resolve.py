@@ -9,6 +9,7 @@ from releaser.config.environment import Environment
 from releaser.config.references import Reference, find_reference
 from releaser.engine.registry import Registry
 from releaser.errors import PortError, RefusedError
+from releaser.ports import SecretStore
 
 __all__ = ["Resolved", "resolve"]
 
@@ -28,7 +29,7 @@ class Resolved:
         return sha256(repr(self.versions).encode()).hexdigest() if self.versions else ""
 
 
-def resolve(environment: Environment, registry: Registry, folder: Path) -> Resolved:
+def resolve(environment: Environment, registry: Registry, folder: Path, variables: Mapping[str, str]) -> Resolved:
     """Raises RefusedError that names the variable and its reference, never the value."""
     schemes = frozenset(kind for group, kind in registry if group == "secrets")
     values: dict[str, str] = {}
@@ -38,15 +39,14 @@ def resolve(environment: Environment, registry: Registry, folder: Path) -> Resol
         if reference is None:
             values[name] = text
             continue
-        values[name], version = _look_up(name, reference, registry, folder)
+        store = registry.adapter("secrets", reference.scheme)(folder, variables)
+        values[name], version = _look_up(name, reference, store)
         versions.add((str(reference), version))
     return Resolved(values, tuple(sorted(versions)))
 
 
-def _look_up(name: str, reference: Reference, registry: Registry, folder: Path) -> tuple[str, str]:
-    store = registry.adapter("secrets", reference.scheme)(folder)
+def _look_up(name: str, reference: Reference, store: SecretStore) -> tuple[str, str]:
     try:
-        value, version = store.resolve(str(reference), within=WITHIN)
+        return store.resolve(str(reference), within=WITHIN)
     except PortError as error:
-        raise RefusedError(f"env.{name} ({reference}): {error}", code="secret", fix=tuple(error.fix)) from error
-    return value, version
+        raise RefusedError(f"env.{name}: {error}", code="secret", fix=error.fix) from error

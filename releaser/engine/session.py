@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,15 +22,16 @@ from releaser.core.plan import Plan, Undo
 from releaser.core.rollout import Rollout
 from releaser.core.values import Release
 from releaser.engine.drive import Driver
+from releaser.engine.logs import follow_logs
 from releaser.engine.observe import Observed, observe
 from releaser.engine.places import journal_path, shipped
 from releaser.engine.recover import take_over
 from releaser.engine.registry import Registry
 from releaser.engine.resolve import Resolved, resolve
+from releaser.engine.spools import write_back
 from releaser.engine.wiring import Wiring, whoami
 from releaser.errors import ConfigError, FailedError, RefusedError, UsageError
 from releaser.ports import Clock, Frozen, LedgerState, Notifier, Request, World
-from releaser.store.spool import Spool
 from releaser.store.sqlite import SqliteJournal
 from releaser.store.summaries import Summary
 
@@ -82,7 +83,9 @@ class Session:
 
     @cached_property
     def journal(self) -> SqliteJournal:
-        return SqliteJournal(journal_path(self.environ))
+        journal = SqliteJournal(journal_path(self.environ))
+        write_back(journal)
+        return journal
 
     @cached_property
     def wiring(self) -> Wiring:
@@ -103,12 +106,14 @@ class Session:
 
     def secrets(self) -> Resolved:
         """The application's variables with secrets looked up. Raises ConfigError naming the reference that failed."""
-        return resolve(self.environment, self.registry, self.folder)
+        return resolve(self.environment, self.registry, self.folder, self.environ)
 
     def release(self, version: str) -> Release:
         """The identity of a version here: the same on every machine."""
         try:
-            return Release.of(version, self.artifact(version).digest, config_digest(self.environment), self.secrets().digest)
+            return Release.of(
+                version, self.artifact(version).digest, config_digest(self.environment), self.secrets().digest
+            )
         except ValueError as error:
             raise UsageError(str(error), code="version") from error
 
@@ -137,7 +142,7 @@ class Session:
             chosen,
             release,
             self.seen(observed),
-            undo=self.measured_undo(observed),
+            undo=self.measured_undo(),
             stable_is_down=stable_is_down,
             retry_bad=retry_bad,
             unfreeze=unfreeze,
@@ -170,7 +175,7 @@ class Session:
                 fix=("releaser audit verify", "restore a backup; a rollback needs no journal"),
             )
 
-    def measured_undo(self, observed: Observed) -> Undo | None:
+    def measured_undo(self) -> Undo | None:
         """How long the way back took the last time it was rehearsed or walked here."""
         for summary in self.journal.rollouts(self.name, limit=10):
             entries = self.journal.read(summary.rollout)
@@ -191,7 +196,9 @@ class Session:
         done = []
         for summary in self.abandoned():
             state = take_over(self.journal, summary.rollout)
-            frozen = read_resolved(json.loads(state.plan.config), self.registry) if state.plan.config else self.environment
+            frozen = (
+                read_resolved(json.loads(state.plan.config), self.registry) if state.plan.config else self.environment
+            )
             wiring = Wiring(frozen, self.registry, self.by, self.folder)
             driver = self._driver(wiring.world(self.journal.head), show, None)
             done.append(driver.take_over(state, by=self.by, finish=finish, reason=reason))
@@ -244,7 +251,13 @@ class Session:
             self.world.sites[name].ledger.edit({"post": request}, within=5.0)
         return None
 
-    def freeze(self, reason: str, *, seconds: float | None = None, allow: tuple[str, ...] = ()) -> Mapping[str, LedgerState]:
+    def logs(self, release: str | None = None, *, follow: bool = False, lines: int = 100) -> Iterator[tuple[str, str]]:
+        """The application's own output, (host, line), of the slots that hold `release` (id or version; None: any)."""
+        return follow_logs(self.world.targets, release, follow=follow, lines=lines)
+
+    def freeze(
+        self, reason: str, *, seconds: float | None = None, allow: tuple[str, ...] = ()
+    ) -> Mapping[str, LedgerState]:
         return self._edit({"freeze": Frozen(self.by, reason, seconds, allow)})
 
     def unfreeze(self) -> Mapping[str, LedgerState]:
@@ -273,8 +286,7 @@ class Session:
 
     def _driver(self, world: World, show: Show | None, timeout: float | None) -> Driver:
         show = show or Show()
-        spool = Spool(self.journal.path.with_name("rollback.spool"))
-        return Driver(self.journal, world, self.clock, show.listeners, timeout, show.notice, show.turned, spool)
+        return Driver(self.journal, world, self.clock, show.listeners, timeout, show.notice, show.turned)
 
 
 def new_rollout(version: str) -> str:
@@ -283,7 +295,13 @@ def new_rollout(version: str) -> str:
 
 
 def _body(asked: e.Asked) -> dict[str, object]:
-    fields = {"reason": asked.reason, "to": asked.to, "step": asked.step, "until": asked.until, "mark_bad": asked.mark_bad}
+    fields = {
+        "reason": asked.reason,
+        "to": asked.to,
+        "step": asked.step,
+        "until": asked.until,
+        "mark_bad": asked.mark_bad,
+    }
     return {key: value for key, value in fields.items() if value is not None}
 
 

@@ -18,7 +18,6 @@ from releaser.engine.registry import Registry
 from releaser.engine.threads import together
 from releaser.errors import ConfigError
 from releaser.ports import Probe, Site, World
-from releaser.ports import Target as TargetPort
 from releaser.shell import Shell
 
 __all__ = ["Wiring", "whoami"]
@@ -26,7 +25,11 @@ __all__ = ["Wiring", "whoami"]
 
 def whoami(environ: Mapping[str, str]) -> str:
     """Who is behind this process, for people: a CI job by its own name, else user@host."""
-    for names in (("GITHUB_REPOSITORY", "GITHUB_RUN_ID"), ("CI_PROJECT_PATH", "CI_JOB_ID"), ("JOB_NAME", "BUILD_NUMBER")):
+    for names in (
+        ("GITHUB_REPOSITORY", "GITHUB_RUN_ID"),
+        ("CI_PROJECT_PATH", "CI_JOB_ID"),
+        ("JOB_NAME", "BUILD_NUMBER"),
+    ):
         if all(environ.get(name) for name in names):
             return "ci:" + "#".join(environ[name] for name in names)
     try:
@@ -59,15 +62,15 @@ class Wiring:
             placed: Any = target.options
             options = placed.model_copy(update={"path": self._path(target)})
             targets[name] = kind(name, options, shells, self.artifact, env)
-            probes[name] = self._probe(name, target)
+            probes[name] = self._probe(target)
             for host in target.router.hosts:
                 sites[f"{name}/{host}"] = self._site(name, target, host)
         return World(targets, probes, sites, self.holder, together, journal_head)
 
     def finest(self, router: str) -> int:
         """The smallest share that a router can give, in whole percent."""
-        name, _, host = router.partition("/")
-        return int(self._dialect(name, self.environment.targets[name], host).finest)
+        name = router.partition("/")[0]
+        return int(self._dialect(name, self.environment.targets[name]).finest)
 
     def run_local_routers(self) -> None:
         """Start the routers that releaser itself runs for this environment, where they do not run."""
@@ -75,10 +78,12 @@ class Wiring:
             if target.router.managed:
                 self._local_router(name, target).ensure()
 
-    def _probe(self, name: str, target: Target) -> Probe:
+    def _probe(self, target: Target) -> Probe:
         options = self.environment.probes
-        chosen = "up" if "up" in options and options["up"].kind != "router" else min(
-            probe for probe, said in options.items() if said.kind != "router"
+        chosen = (
+            "up"
+            if "up" in options and options["up"].kind != "router"
+            else min(probe for probe, said in options.items() if said.kind != "router")
         )
         kind = self.registry.adapter("probes", options[chosen].kind)
         local = target.connection == "local"
@@ -94,10 +99,10 @@ class Wiring:
 
         shell = self._shell(name, target, host)
         state = target.router.state or f"{self._path(target)}/.releaser/router"
-        site = RouterSite(f"{name}/{host}", shell, state, self._dialect(name, target, host), self.environment.name)
+        site = RouterSite(f"{name}/{host}", shell, state, self._dialect(name, target), self.environment.name)
         return Site(site, site, site, site.ledger)
 
-    def _dialect(self, name: str, target: Target, host: str) -> Any:
+    def _dialect(self, name: str, target: Target) -> Any:
         if target.router.managed:
             return self._local_router(name, target).dialect
         behind: Any = target.options

@@ -9,13 +9,11 @@ from typing import Any
 
 from releaser.onhost import clock, files, processes
 from releaser.onhost.command import render
+from releaser.onhost.detach import INHERITED
 from releaser.onhost.home import Home
 from releaser.onhost.processes import Process
 
 __all__ = ["Application", "spawn"]
-
-INHERITED = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
-"""Of the environment in which releaser was called, no more than this reaches the application."""
 
 
 class Application:

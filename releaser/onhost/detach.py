@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+INHERITED = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
+"""What a process that outlives the caller keeps of its environment, and so what reaches the application: no CI job's tokens."""
 INLINE = "import sys; sys.path.insert(0, sys.argv.pop(1)); from releaser.onhost.__main__ import main; main()"
 
 
@@ -25,9 +28,16 @@ def start(verb: str, request: dict[str, Any], log: Path) -> int:
     """
     import subprocess  # here, because few verbs start anything and every verb would pay
 
+    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
     with log.open("ab") as output:
         child = subprocess.Popen(
-            command(verb), stdin=subprocess.PIPE, stdout=output, stderr=output, cwd="/", start_new_session=True
+            command(verb),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            env=kept,
+            start_new_session=True,
         )
     if child.stdin is not None:  # it is: a pipe was asked for
         with child.stdin as pipe:

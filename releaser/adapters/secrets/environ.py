@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from hashlib import scrypt
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -18,11 +19,11 @@ class EnvironSecretsOptions(BaseModel):
 
 
 class EnvironSecrets:
-    """Looks in `variables` only (os.environ, handed in by the wiring)."""
+    """Looks in `variables` only (this process's environment, handed in by the wiring)."""
 
     Options: ClassVar = EnvironSecretsOptions
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:  # noqa: ARG002 - every store is built the same way
         self._variables = variables
 
     def resolve(self, reference: str, *, within: float) -> tuple[str, str]:  # noqa: ARG002 - the port has it; this looks at this machine only

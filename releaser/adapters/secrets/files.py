@@ -29,7 +29,7 @@ class FileSecrets:
 
     Options: ClassVar = FileSecretsOptions
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:  # noqa: ARG002 - every store is built the same way
         self._folder = folder
 
     def resolve(self, reference: str, *, within: float) -> tuple[str, str]:  # noqa: ARG002 - the port has it; this looks at this machine only

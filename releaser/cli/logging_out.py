@@ -8,12 +8,12 @@ from releaser.cli.run import Reply, Run
 __all__ = ["logs"]
 
 
-def logs(run: Run, release: str | None, *, follow: bool) -> Reply:
+def logs(run: Run, release: str | None, lines: int, *, follow: bool) -> Reply:
     session = run.session()
     collected: list[dict[str, str]] = []
     count = 0
     try:
-        for host, text in session.logs(release, follow=follow):
+        for host, text in session.logs(release, follow=follow, lines=lines):
             count += 1
             if run.options.output == "table":
                 run.screen.data([line((host, "strong"), "  ", text.rstrip("\n"))])

@@ -35,7 +35,7 @@ CODES = (
 
 def commands_page() -> str:
     """Every verb with its options, in the order in which a person meets them."""
-    context = click.Context(cli, info_name="releaser")
+    context = click.Context(cli, info_name="releaser", help_option_names=["-h", "--help"])
     parts = [MADE, "# Commands", "Every verb takes the shared options, before or after its name."]
     parts += ["## Shared options", _table(_options(cli.get_params(context), context))]
     parts += ["## Exit codes", _rows(("code", "meaning"), [(f"`{code}`", text) for code, text in CODES])]

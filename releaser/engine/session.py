@@ -18,7 +18,7 @@ from releaser.config.read import load_environment, read_resolved
 from releaser.config.templates import fill
 from releaser.config.tree import Table
 from releaser.core import events as e
-from releaser.core.plan import Plan, Undo
+from releaser.core.plan import Budget, Plan, Undo
 from releaser.core.rollout import Rollout
 from releaser.core.values import Release
 from releaser.engine.drive import Driver
@@ -155,8 +155,22 @@ class Session:
         observed = self.observe()
         running = observed.running() if observed.slots else None
         return compile_rollback(
-            self.environment, self.seen(observed), to=to, mark_bad=mark_bad, freeze=freeze, running=running
+            self.environment,
+            self.seen(observed),
+            to=to,
+            mark_bad=mark_bad,
+            freeze=freeze,
+            running=running,
+            budget=self._rollback_budget(),
         )
+
+    def _rollback_budget(self) -> Budget | None:
+        """As the environment's playbook states it; a playbook that cannot be read stops no rollback."""
+        try:
+            limits = self.playbook().budget
+        except ConfigError:
+            return None
+        return Budget(limits.step, limits.release, limits.rollback, limits.deadman)
 
     def choices(self) -> tuple[Choice, ...]:
         """Where a rollback could go."""

@@ -9,7 +9,7 @@ EPILOG = """\b
 Examples:
   releaser init
   releaser init --name production --app shop --host web1 --host web2 \\
-    --user deploy --run "./bin/shop --port {port}" --router haproxy://lb1/shop
+    --user deploy --run "./bin/shop --port {port}"
 """
 
 

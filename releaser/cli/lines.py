@@ -1,5 +1,6 @@
 """What is a line on the screen, before anybody prints it? Text with styles by meaning, free of anything that moves a cursor."""
 
+import re
 import textwrap
 from collections.abc import Iterable
 from typing import Literal
@@ -10,6 +11,8 @@ Style = Literal["", "good", "bad", "warn", "strong"]
 """By meaning. Each styled text also says in words what its style says: colour is never the only carrier."""
 Span = tuple[str, Style]
 Line = tuple[Span, ...]
+TOGETHER = "\x00"
+UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|s|min|h)(?![A-Za-z]))")
 KEYS = 12
 """Columns of the words that lines begin with."""
 
@@ -48,28 +51,35 @@ def width_of(parts: Line) -> int:
 
 
 def wrapped(parts: Line, width: int, indent: int = 0) -> list[Line]:
-    """Lines of at most `width` columns, broken at spaces; those after the first begin `indent` columns further right."""
+    """Lines of at most `width` columns, broken at spaces; those after the first begin `indent` columns further right.
+
+    A command (strong text) stays in one piece so that it can be copied, and so does a number with its unit.
+    """
     text = text_of(parts)
     if len(text) <= width:
         return [parts]
     styles = [style for piece, style in parts for _ in piece]
     broken = textwrap.wrap(
-        text,
-        width,
-        subsequent_indent=" " * indent,
-        drop_whitespace=True,
-        break_on_hyphens=False,
+        _kept_together(parts, width - indent), width, subsequent_indent=" " * indent, break_on_hyphens=False,
         replace_whitespace=False,
-    )
+    )  # fmt: skip
     lines: list[Line] = []
     at = 0
     for number, piece in enumerate(broken):
-        body = piece[indent:] if number else piece
+        body = (piece[indent:] if number else piece).replace(TOGETHER, " ")
         start = text.index(body, at)
         at = start + len(body)
         lead: list[Span] = [(" " * indent, "")] if number and indent else []
         lines.append((*lead, *_spans(body, styles[start:at])))
     return lines
+
+
+def _kept_together(parts: Line, width: int) -> str:
+    """The text with every space that must not be broken at replaced by a mark that no line can hold."""
+    whole = "".join(
+        text.replace(" ", TOGETHER) if style == "strong" and len(text) <= width else text for text, style in parts
+    )
+    return UNIT.sub(TOGETHER, whole)
 
 
 def _spans(text: str, styles: list[Style]) -> Iterable[Span]:

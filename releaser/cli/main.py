@@ -56,9 +56,11 @@ def run(
     stray = io.StringIO()
     with contextlib.redirect_stdout(stray) if this.machine else contextlib.nullcontext():
         reply = _reply(argv, this)
+    if reply is None and not this.machine:
+        return 0
     from releaser.cli.finish import finish
 
-    return finish(reply, this, stray.getvalue()) if reply or this.machine else 0
+    return finish(reply, this, stray.getvalue())
 
 
 def wanted_output(argv: Sequence[str]) -> Any:
@@ -106,6 +108,8 @@ def _usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "releaser"
     said = error.format_message().rstrip(".")
+    if said == "Missing command":
+        said = "a verb is missing"
     if isinstance(error, click.NoSuchOption):
         near = f"; did you mean {error.possibilities[0]}?" if error.possibilities else ""
         said = f"{path} has no option {error.option_name[:60]}{near}"

@@ -21,8 +21,9 @@ Examples:
   releaser promote 1.4.2 -e production --plan plan.json
 
 \b
-Exit: 0 promoted or unchanged, 3 rolled back, 5 rollback incomplete, 6 refused,
-7 another holds the environment, 8 goes on elsewhere, 9 held, 130 interrupted.
+Exit: 0 promoted or unchanged, 3 rolled back, 5 rollback incomplete,
+6 refused, 7 another holds the environment, 8 goes on elsewhere, 9 held,
+130 interrupted before anything was shifted.
 """
 
 

@@ -239,7 +239,8 @@ def _baking(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     judgement = _look_around(d, r, watch, now)
     if d.record or judgement is None:
         return
-    d.wake(r.since + r.plan.bake)
+    if now < r.since + r.plan.bake:
+        d.wake(r.since + r.plan.bake)
     if r.paused or r.held or _wait_for_approval(d, r, now):
         return
     if r.passed is not None:

@@ -210,7 +210,9 @@ def _settled(event: e.Settled, call: Call) -> str:
 
 @_sentence.register
 def _stopped(event: e.Stopped, call: Call) -> str:
-    if event.after >= 1.0:
+    if 0.0 < event.after < 120.0:
+        return f"{call(event.release)} on {event.target} has {say_seconds(event.after)} to drain, then it ends"
+    if event.after:
         return f"{call(event.release)} stays warm on {event.target} and ends by itself in {say_seconds(event.after)}"
     return f"{call(event.release)} was stopped on {event.target}"
 

@@ -3,8 +3,6 @@
 `FakeHost` is one host with two slots; `FakeTarget` and `FakeProbe` are the ports to all of them.
 """
 
-
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial

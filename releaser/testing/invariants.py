@@ -350,7 +350,9 @@ def check_fired_in_time(it: Invariants, site: FakeSite, switch: FakeSwitch) -> N
 def check_nothing_armed_after_end(it: Invariants, site: FakeSite, before: Split | None, fence: int) -> None:
     ending = it.endings.get(site.name)
     if ending and ending[1] >= fence and site.split != before:
-        raise Violation(16, f"the timer of {site.name} changes traffic after {ending[0].rollout} was {ending[0].settlement}")
+        raise Violation(
+            16, f"the timer of {site.name} changes traffic after {ending[0].rollout} was {ending[0].settlement}"
+        )
 
 
 # concurrency

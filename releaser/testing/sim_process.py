@@ -28,6 +28,7 @@ T = TypeVar("T")
 CHANGES = frozenset({"acquire", "place", "start", "stop", "rehearse", "arm", "shift", "settle"})
 """Calls that change a host; faults are counted by them."""
 POOL = 4
+TICK = 1e-6
 
 
 class Crash(BaseException):  # noqa: N818 - not an error: the process is killed at this very place
@@ -116,7 +117,13 @@ class Process:
     """One orchestrator. `troubles` maps ("write" or "effect", how-manieth) to what goes wrong there."""
 
     def __init__(
-        self, name: str, timeline: Timeline, chance: Random, network: Network, journal: SimJournal, watcher: ProcessWatcher
+        self,
+        name: str,
+        timeline: Timeline,
+        chance: Random,
+        network: Network,
+        journal: SimJournal,
+        watcher: ProcessWatcher,
     ) -> None:
         self.name = name
         self.boot = f"boot-{name}"
@@ -303,7 +310,8 @@ class Process:
             del self.loop.finished[rollout.id]
             self.watcher.ended(self, rollout)
         if self.loop.driven and not self.dead:
-            self._turn_at(now + doing.elapsed + self.loop.patience())
+            # Clocks have different origins: less than this is rounding, and time must not stand still for it.
+            self._turn_at(now + doing.elapsed + max(self.loop.patience(), TICK))
 
 
 def _command(work: Callable[[], None]) -> type | None:

@@ -109,7 +109,8 @@ class Scenario(Invariants):
             if fault.when[0] == "at":
                 self.timeline.at(float(fault.when[1]) + fault.after, partial(self._befall, fault))
         self._promote("a", NEW, self.setting.shape, self._points())
-        self.timeline.run(HORIZON)
+        if not self.timeline.run(HORIZON):
+            raise Violation(13, "something spins: it acts without time passing")
         self.world.pass_()
         self._check_all_ended()
 
@@ -172,7 +173,9 @@ class Scenario(Invariants):
             return
         self.rollouts[name] = process
         ports = self.world.ports(process, f"somebody@{dead.name}")
-        process.begin(partial(resume, process.loop, state, ports, process, by="grace", finish=finish, reason="it looked fine"))
+        process.begin(
+            partial(resume, process.loop, state, ports, process, by="grace", finish=finish, reason="it looked fine")
+        )
 
     def _left(self, kind: str) -> list[Fault]:
         return [fault for fault in self.faults if fault.kind == kind]
@@ -281,7 +284,9 @@ class Scenario(Invariants):
     def _check_all_ended(self) -> None:
         if self.rollouts:
             name, process = next(iter(self.rollouts.items()))
-            raise Violation(22, f"{name} has no end; the last process that drove it is {'dead' if process.dead else 'alive'}")
+            raise Violation(
+                22, f"{name} has no end; the last process that drove it is {'dead' if process.dead else 'alive'}"
+            )
         for name, site in self.world.sites.items():
             if site.switches:
                 raise Violation(16, f"{name} is still armed at the end of the world")

@@ -27,12 +27,15 @@ class Timeline:
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         self.at(self.now + seconds, act)
 
-    def run(self, until: float) -> None:
-        """Everything up to `until`, or until nothing is left to come."""
+    def run(self, until: float, most: int = 100_000) -> bool:
+        """Everything up to `until`, or until nothing is left to come. False: `most` events were not enough for that."""
         heap = self._heap
-        while heap and heap[0][0] <= until:
+        for _ in range(most):
+            if not heap or heap[0][0] > until:
+                return True
             self.now, _, act = heappop(heap)
             act()
+        return False
 
 
 def on_grid(chance: Random, least: float, most: float) -> float:

@@ -251,7 +251,8 @@ class SimWorld:
         due = site.due()
         if due is not None:
             self.timeline.at(
-                self.timeline.now + due - site.clock().at + on_grid(self.chance, GRID, 8 * GRID), partial(self._guard, site)
+                self.timeline.now + due - site.clock().at + on_grid(self.chance, GRID, 8 * GRID),
+                partial(self._guard, site),
             )
 
     def _guard(self, site: FakeSite) -> None:

@@ -49,7 +49,7 @@ def seen_share(following: Following) -> tuple[float, float] | None:
 def soon(following: Following, wall: float) -> str:
     """When the verdict will be bad if the evidence goes on growing as it did; empty where it does not."""
     r, before = following.rollout, following.before
-    if r is None or r.judged is None or before is None or r.judged.verdict is Verdict.BAD:
+    if r is None or r.judged is None or before is None or r.held or r.judged.verdict is Verdict.BAD:
         return ""
     seconds, grown = r.judged_at - before[0], r.judged.figures.log_bad - before[1].log_bad
     missing = -log(r.plan.judging.alpha) - r.judged.figures.log_bad

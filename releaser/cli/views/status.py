@@ -73,7 +73,7 @@ def _traffic(status: Status) -> list[str | Span]:
     splits = list(dict.fromkeys(state.split for state in status.observed.routers.values()))
     if not splits:
         why = next(iter(status.observed.silent.values()), "there is none")
-        return [("unknown: no router answers", "bad"), f": {why}"]
+        return [("unknown", "bad"), f": no router answers: {why}" if status.newest else ""]
     if len(splits) > 1:
         said: list[str | Span] = [("ROUTERS DIFFER  ", "bad")]
         return said + [
@@ -110,7 +110,7 @@ def _routers(status: Status) -> list[str | Span]:
         elif ledger and ledger.guard == "dead" and ledger.holder:
             parts.append((f"{name} ok, its guard is DEAD", "bad"))
         else:
-            armed = f" armed {say_seconds(ledger.armed_left)}" if ledger and ledger.armed_left is not None else ""
+            armed = f" (armed, {say_seconds(ledger.armed_left)})" if ledger and ledger.armed_left is not None else ""
             parts.append((f"{name} ok{armed}", ""))
     return list(_join(parts, ", "))
 
@@ -121,7 +121,7 @@ def _errors(status: Status, wall: float) -> list[str | Span]:
         return []
     candidate, stable = names_of(r.plan)
     figures = r.judged.figures
-    said = soon(status.following, wall) or f"verdict {r.judged.verdict}: {r.judged.why}"
+    said = (status.state == "running" and soon(status.following, wall)) or f"verdict {r.judged.verdict}: {r.judged.why}"
     beside = f"{stable}  {error_rate(figures.stable)}   " if stable else ""
     return [f"{beside}{candidate}  {error_rate(figures.candidate)}   ", said]
 

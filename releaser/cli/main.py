@@ -26,7 +26,7 @@ __all__ = ["cli", "main", "run", "wanted_output"]
 
 @click.group(
     cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 78},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     help="Bring a version to your users step by step, judged on evidence, and taken back within a rehearsed time.",
 )
 @click.version_option(releaser.__version__, message="releaser %(version)s")

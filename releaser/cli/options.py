@@ -122,7 +122,7 @@ def verb(**settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """A click command with the shared options, whose function gets the Run first."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        context = {"help_option_names": ["-h", "--help"], "max_content_width": 78}
+        context = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
         made = click.command(context_settings=context, cls=VerbCommand, **settings)
         return made(click.pass_obj(function))
 

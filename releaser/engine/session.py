@@ -3,9 +3,11 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from releaser.adapters.clock import BootClock
 from releaser.adapters.hosts.artifact import Artifact, artifact_at
@@ -21,6 +23,7 @@ from releaser.core import events as e
 from releaser.core.plan import Budget, Plan, Undo
 from releaser.core.rollout import Rollout
 from releaser.core.values import Release
+from releaser.engine.adopt import Adopted, adopt
 from releaser.engine.drive import Driver
 from releaser.engine.logs import follow_logs
 from releaser.engine.observe import Observed, observe
@@ -36,6 +39,13 @@ from releaser.store.sqlite import SqliteJournal
 from releaser.store.summaries import Summary
 
 __all__ = ["Session", "Show"]
+
+
+@runtime_checkable
+class Closeable(Protocol):
+    """What holds something open."""
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,15 @@ class Session:
     @cached_property
     def world(self) -> World:
         return self.wiring.world(self.journal.head)
+
+    def close(self) -> None:
+        """Give back files and connections that were opened so far."""
+        for name in ("journal", "world"):
+            opened = vars(self).pop(name, None)
+            if isinstance(opened, SqliteJournal):
+                opened.close()
+            elif opened is not None:
+                close_probes(opened)
 
     def observe(self) -> Observed:
         """What every router, ledger and slot says now; nothing is changed and nothing raises for a silent part."""
@@ -201,9 +220,9 @@ class Session:
 
     def drive(self, plan: Plan, *, reason: str = "", show: Show | None = None, timeout: float | None = None) -> Rollout:
         """Carry a plan out in this process, to its end."""
-        world = self._world_for(plan)
         opened = e.Opened(plan, self.by, reason)
-        return self._driver(world, show, timeout).start(new_rollout(plan.to.version), opened)
+        with closing_probes(self._world_for(plan)) as world:
+            return self._driver(world, show, timeout).start(new_rollout(plan.to.version), opened)
 
     def recover(self, *, finish: bool = False, reason: str = "", show: Show | None = None) -> list[Rollout]:
         """Take over every rollout of this environment that is open in the journal and has no living holder."""
@@ -214,8 +233,9 @@ class Session:
                 read_resolved(json.loads(state.plan.config), self.registry) if state.plan.config else self.environment
             )
             wiring = Wiring(frozen, self.registry, self.by, self.folder)
-            driver = self._driver(wiring.world(self.journal.head), show, None)
-            done.append(driver.take_over(state, by=self.by, finish=finish, reason=reason))
+            with closing_probes(wiring.world(self.journal.head)) as world:
+                driver = self._driver(world, show, None)
+                done.append(driver.take_over(state, by=self.by, finish=finish, reason=reason))
         return done
 
     def abandoned(self) -> list[Summary]:
@@ -269,6 +289,11 @@ class Session:
         """The application's own output, (host, line), of the slots that hold `release` (id or version; None: any)."""
         return follow_logs(self.world.targets, release, follow=follow, lines=lines)
 
+    def adopt(self, version: str | None = None) -> Adopted:
+        """Take in what already serves as the stable release; no process is touched and no traffic moved."""
+        self.wiring.run_local_routers()
+        return adopt(self.environment, self.world, self.observe(), version, by=self.by)
+
     def freeze(
         self, reason: str, *, seconds: float | None = None, allow: tuple[str, ...] = ()
     ) -> Mapping[str, LedgerState]:
@@ -301,6 +326,21 @@ class Session:
     def _driver(self, world: World, show: Show | None, timeout: float | None) -> Driver:
         show = show or Show()
         return Driver(self.journal, world, self.clock, show.listeners, timeout, show.notice, show.turned)
+
+
+def close_probes(world: World) -> None:
+    """Some probes keep connections warm."""
+    for probe in world.probes.values():
+        if isinstance(probe, Closeable):
+            probe.close()
+
+
+@contextmanager
+def closing_probes(world: World) -> Iterator[World]:
+    try:
+        yield world
+    finally:
+        close_probes(world)
 
 
 def new_rollout(version: str) -> str:

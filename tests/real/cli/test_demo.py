@@ -49,7 +49,12 @@ def test_every_chapter_ends_as_it_must_and_nothing_is_left(scratch: Path) -> Non
     told = json.loads(out)
     assert process.returncode == 0, (told, err)
     page = told["demo"]
-    assert [chapter["outcome"] for chapter in page["chapters"]] == ["promoted", "rolled back", "rolled back", "rolled back"]
+    assert [chapter["outcome"] for chapter in page["chapters"]] == [
+        "promoted",
+        "rolled back",
+        "rolled back",
+        "rolled back",
+    ]
     assert all(chapter["good"] for chapter in page["chapters"])
     assert page["failed_by_us"] == 0
     assert page["problems"] == []

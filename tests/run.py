@@ -52,9 +52,22 @@ def main() -> int:
         for old in ROOT.glob(".coverage*"):
             old.unlink()
         settings = {"RELEASER_STATE": f"{scratch}/state", "HYPOTHESIS_STORAGE_DIRECTORY": f"{scratch}/hypothesis"}
-        status = run(sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", f"--junitxml={report}", *sys.argv[1:], **settings)
+        status = run(
+            sys.executable,
+            "-m",
+            "coverage",
+            "run",
+            "-m",
+            "pytest",
+            "-q",
+            f"--junitxml={report}",
+            *sys.argv[1:],
+            **settings,
+        )
         run(sys.executable, "-m", "coverage", "combine", "-q")
-        covered = run(sys.executable, "-m", "coverage", "report", "--skip-covered", "--sort=cover", f"--fail-under={COVERED}")
+        covered = run(
+            sys.executable, "-m", "coverage", "report", "--skip-covered", "--sort=cover", f"--fail-under={COVERED}"
+        )
         passed, failed, skipped = totals(report) if report.exists() else (0, 1, 0)
     if covered:
         print(f"the coverage of releaser/ by lines and branches is below {COVERED} %")

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from releaser.cli.exits import INTERRUPTED, Family, code_of
-from releaser.core.codec import plan_digest
-from releaser.core.rollout import Rollout
 from releaser.core.values import Outcome
 from releaser.errors import HeldError, ReleaserError
+
+if TYPE_CHECKING:
+    from releaser.core.rollout import Rollout
 
 __all__ = ["SCHEMA", "Answer", "Frost", "done", "interrupted", "of_error", "of_refusals", "of_rollout"]
 
@@ -89,8 +90,10 @@ class Answer:
         }
 
 
-def of_rollout(r: Rollout, family: Family, *, wall: float) -> Answer:
+def of_rollout(r: "Rollout", family: Family, *, wall: float) -> Answer:
     """`wall` is the wall clock at the rollout's last entry: what a freeze is counted from."""
+    from releaser.core.codec import plan_digest
+
     outcome = r.outcome or (Outcome.HELD if r.held else Outcome.RUNNING)
     reason = _reason(r)
     figures = r.judged.figures if r.judged else None
@@ -149,7 +152,7 @@ def done(environment: str, message: str, outcome: Outcome = Outcome.UNCHANGED, *
     return replace(Answer(outcome, 0, message, environment=environment), **more)
 
 
-def _reason(r: Rollout) -> str:
+def _reason(r: "Rollout") -> str:
     if r.refused:
         return r.refused.code
     if r.turned:
@@ -157,18 +160,18 @@ def _reason(r: Rollout) -> str:
     return "hold" if r.held else ""
 
 
-def _elapsed(r: Rollout) -> float:
+def _elapsed(r: "Rollout") -> float:
     return round(r.since - r.opened, 3)
 
 
-def _frost(r: Rollout, wall: float) -> Frost | None:
+def _frost(r: "Rollout", wall: float) -> Frost | None:
     seconds, by = (r.turned.freeze, r.turned.by) if r.turned else (0.0, r.by)
     if r.plan.kind == "rollback":
         seconds, by = r.plan.freeze, r.by
     return Frost(by, wall + seconds) if seconds else None
 
 
-def _fix(r: Rollout, outcome: Outcome, frozen: Frost | None) -> tuple[str, ...]:
+def _fix(r: "Rollout", outcome: Outcome, frozen: Frost | None) -> tuple[str, ...]:
     """What a person would type next."""
     if r.refused:
         return r.refused.fix

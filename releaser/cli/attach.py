@@ -1,6 +1,6 @@
 """How does one command follow a release that another process drives? By the journal of this machine; it changes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from releaser.cli.answer import Answer, of_rollout
@@ -11,6 +11,7 @@ from releaser.cli.lines import line
 from releaser.cli.run import Reply, Run
 from releaser.core.events import Entry
 from releaser.core.values import Outcome
+from releaser.errors import JournalUnavailableError
 
 if TYPE_CHECKING:
     from releaser.engine.session import Session
@@ -26,7 +27,7 @@ def attached(run: Run, session: "Session", rollout: str, family: Family = "forwa
     """Until the release is over, this command's patience ends, or its process is found dead. Ctrl-C only stops watching."""
     deadline = None if run.options.timeout is None else run.now() + run.options.timeout
     why = ""
-    with narrated(run, session.journal.read) as narrator:
+    with narrated(run, session.past) as narrator:
         following = Following()
         try:
             why = _follow(run, session, rollout, following, narrator.tell, deadline)
@@ -61,20 +62,26 @@ def _follow(
     tell: Callable[[Entry], None],
     deadline: float | None,
 ) -> str:
-    changed, heard = -1, run.now()
+    """Why it stopped before the end; empty: the release is over."""
+    heard = run.now()
     while not (following.rollout and following.rollout.finished):
         if deadline is not None and run.now() >= deadline:
             return "the time to watch is over; the release goes on"
-        token = session.journal.changed()
-        if token != changed:
-            changed = token
-            for entry in session.journal.tail(rollout, following.rollout.seq if following.rollout else -1):
-                following.take(entry)
-                tell(entry)
-                heard = run.now()
+        for entry in _news(session, rollout, following.rollout.seq if following.rollout else -1):
+            following.take(entry)
+            tell(entry)
+            heard = run.now()
         if run.now() - heard > QUIET:
             if any(summary.rollout == rollout for summary in session.abandoned()):
                 return DEAD
             heard = run.now()
         run.pause(POLL)
     return ""
+
+
+def _news(session: "Session", rollout: str, seen: int) -> Sequence[Entry]:
+    """Entries after number `seen`. A journal that is busy with a commit is asked again the next time."""
+    try:
+        return session.journal.tail(rollout, seen)
+    except JournalUnavailableError:
+        return ()

@@ -118,7 +118,7 @@ def _write(path: Path, text: str) -> bool:
 def _check(run: Run, name: str, path: Path, *, new: bool) -> None:
     """What was written must hold together; if it does not, it is taken away again."""
     try:
-        run.opener(name, run.options.folder, environ=run.environ, settings=())
+        run.open(name)
     except ConfigError:
         if new:
             path.unlink(missing_ok=True)

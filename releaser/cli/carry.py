@@ -50,7 +50,7 @@ def carried(
     """Drive one release with `work`, and answer how it ended."""
     from releaser.engine.session import Show
 
-    with narrated(run, session.journal.read, live=live) as narrator:
+    with narrated(run, session.past, live=live) as narrator:
         rollout = work(Show((narrator,), notice=narrator.say))
     return ended(run, narrator.following, rollout, family)
 

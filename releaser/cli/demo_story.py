@@ -47,9 +47,9 @@ def play(run: Run, *, fast: bool, keep: Path | None, port: int | None) -> Reply:
             hand.load = load
             chapters = [
                 _good(session, hand, load),
+                _by_hand(session, hand, load),
                 _bad(session, hand, load),
                 _killed(stage, session, hand, load),
-                _by_hand(session, hand, load),
             ]
             hand.chapter("Done; waiting for the last answers")
         page = _page(stage, session, chapters, load, first, time.monotonic() - began)
@@ -83,14 +83,14 @@ def _good(session: Session, hand: Stagehand, load: Load) -> Chapter:
     hand.chapter("1 of 4: 1.1.0 is good. It gets 10 %, 50 %, then everyone")
     began, since = time.monotonic(), len(load.results)
     rollout = _promoted(session, "1.1.0", hand)
-    return _told(rollout, "A good version", Outcome.PROMOTED, began, load.results[since:])
+    return _told(rollout, "A good version,", Outcome.PROMOTED, began, load.results[since:])
 
 
 def _bad(session: Session, hand: Stagehand, load: Load) -> Chapter:
-    hand.chapter("2 of 4: 1.2.0 fails one request in five. Its users' requests will tell")
+    hand.chapter("3 of 4: 1.2.0 fails one request in five. Its users' requests will tell")
     began, since = time.monotonic(), len(load.results)
     rollout = _promoted(session, "1.2.0", hand)
-    return _told(rollout, "A bad version", Outcome.ROLLED_BACK, began, load.results[since:])
+    return _told(rollout, "A bad version,", Outcome.ROLLED_BACK, began, load.results[since:])
 
 
 def _told(r: Rollout, title: str, must: Outcome, began: float, sent: list[Sent]) -> Chapter:
@@ -110,7 +110,7 @@ def _told(r: Rollout, title: str, must: Outcome, began: float, sent: list[Sent])
             ("its users", f"{len(of_candidate):,} requests, {failed} failed, about {harmed:.0f} more than usual")
         )
     return Chapter(
-        f"{title}, {plan.to.version}",
+        f"{title} {plan.to.version}",
         str(finished.outcome).replace("_", " ") if finished else "not over",
         finished is not None and finished.outcome is must,
         finished.why if finished else "",
@@ -121,7 +121,7 @@ def _told(r: Rollout, title: str, must: Outcome, began: float, sent: list[Sent])
 
 def _killed(stage: Stage, session: Session, hand: Stagehand, load: Load) -> Chapter:
     """The process that releases 1.3.0 is killed with its whole group: from then on only the guard is there."""
-    hand.chapter("3 of 4: 1.3.0 is good, but the process that releases it gets kill -9 in the middle")
+    hand.chapter("4 of 4: 1.3.0 is good, but the process that releases it gets kill -9 in the middle")
     began, since = time.monotonic(), len(load.results)
     process = stage.promote("1.3.0")
     try:
@@ -131,12 +131,12 @@ def _killed(stage: Stage, session: Session, hand: Stagehand, load: Load) -> Chap
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     killed = time.monotonic()
-    hand.sentence = "3 of 4: nobody drives 1.3.0 any more. The router's own timer runs"
+    hand.sentence = "4 of 4: nobody drives 1.3.0 any more. The router's own timer runs"
     hand.say("kill -9 to the whole process group: nobody renews the router's timer now")
     back = _until_back(session, stable, killed)
     told = f"{say_seconds(round(back, 1))} after the kill" if back is not None else f"not within {BACK_WITHIN:g} s"
     hand.say(f"the guard beside the router brought the old split back {told}")
-    hand.sentence = "3 of 4: the next releaser command cleans up behind the dead process"
+    hand.sentence = "4 of 4: the next releaser command cleans up behind the dead process"
     taken = session.recover(reason="the demo killed its process", show=Show((hand,), notice=hand.say))
     outcome = taken[0].finished if taken else None
     timer = taken[0].plan.budget.deadman if taken else 0.0
@@ -188,13 +188,13 @@ def _until_back(session: Session, stable: str, killed: float) -> float | None:
 
 
 def _by_hand(session: Session, hand: Stagehand, load: Load) -> Chapter:
-    hand.chapter("4 of 4: one command goes back from 1.1.0 to 1.0.0, which was kept warm")
+    hand.chapter("2 of 4: one command goes back from 1.1.0 to 1.0.0, which was kept warm")
     began, since = time.monotonic(), len(load.results)
-    plan = session.plan_rollback(to="1.0.0")
+    plan = session.plan_rollback(mark_bad=False, freeze=0.0)
     if not isinstance(plan, Plan):
         raise FailedError(f"there is no way back in the demo: {plan}")
     rollout = _watched(session.drive(plan, reason="somebody wants the old one", show=Show((hand,), notice=hand.say)))
-    return _told(rollout, "A rollback by hand to", Outcome.ROLLED_BACK, began, load.results[since:])
+    return _told(rollout, "A rollback by hand, to", Outcome.ROLLED_BACK, began, load.results[since:])
 
 
 def _page(stage: Stage, session: Session, chapters: list[Chapter], load: Load, first: Rollout, seconds: float) -> Page:

@@ -24,7 +24,7 @@ def finish(reply: Reply | None, run: Run, stray: str = "") -> int:
 
 def _for_people(reply: Reply, run: Run) -> None:
     answer = reply.answer
-    if reply.text is not None:
+    if reply.text:
         run.screen.text(reply.text)
     elif reply.lines:
         run.screen.data(reply.lines)

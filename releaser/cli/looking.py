@@ -47,9 +47,7 @@ def look(run: Run, *, check: bool) -> Reply:
 def _status(run: Run, name: str, *, alone: bool) -> Status | ReleaserError:
     """Of several environments a broken one does not hide the others."""
     try:
-        return status_of(
-            run.opener(name, run.options.folder, environ=run.environ, settings=run.options.settings), run.now()
-        )
+        return status_of(run.open(name), run.now())
     except (ConfigError, PortError) as error:
         if alone:
             raise

@@ -55,7 +55,10 @@ def run(
     this = Run(screen, stdin, environ, opener or open_session, Options(output=wanted_output(argv)))
     stray = io.StringIO()
     with contextlib.redirect_stdout(stray) if this.machine else contextlib.nullcontext():
-        reply = _reply(argv, this)
+        try:
+            reply = _reply(argv, this)
+        finally:
+            this.close()
     if reply is None and not this.machine:
         return 0
     from releaser.cli.finish import finish

@@ -104,7 +104,7 @@ def _clear_the_dead(run: Run, session: "Session") -> None:
     """A release whose process died goes back before another one starts."""
     from releaser.engine.session import Show
 
-    with narrated(run, session.journal.read, live=False) as narrator:
+    with narrated(run, session.past, live=False) as narrator:
         for rollout in session.clear_the_way(Show((narrator,), notice=narrator.say)):
             run.note(
                 line(f"{rollout.plan.to.version} was left in the middle by a process that died; it went back first")

@@ -67,6 +67,8 @@ class Run:
     """Where a command waits for another process."""
     opened: str = ""
     """The environment that this run is about, once it is known."""
+    sessions: list["Session"] = field(default_factory=list)
+    """To be given back when the verb is done."""
 
     @property
     def machine(self) -> bool:
@@ -78,10 +80,21 @@ class Run:
         terminals = (self.stdin, self.screen.err_stream)
         return not self.machine and all(self.screen.is_terminal(stream) for stream in terminals)
 
+    def open(self, name: str | None) -> "Session":
+        """The environment of this name, without a word about it."""
+        session = self.opener(name, self.options.folder, environ=self.environ, settings=self.options.settings)
+        self.sessions.append(session)
+        return session
+
+    def close(self) -> None:
+        """Give back what the opened environments hold."""
+        while self.sessions:
+            self.sessions.pop().close()
+
     def session(self, name: str | None = None) -> "Session":
         """The environment of -e, RELEASER_ENV or the only one there; says which where it was not named."""
         wanted = name or self.options.environment
-        session = self.opener(wanted, self.options.folder, environ=self.environ, settings=self.options.settings)
+        session = self.open(wanted)
         self.opened = session.name
         if wanted is None:
             self.note(line("environment ", (session.name, "strong")))

@@ -25,7 +25,7 @@ from releaser.core.commands import (
     Stop,
 )
 from releaser.core.limits import GIVE_UP_STOPPING, JUDGED_EVERY, phase_limit, retry_pause, within
-from releaser.core.rollout import BACKWARD, Phase, Rollout
+from releaser.core.rollout import BACKWARD, PATIENT, Phase, Rollout
 from releaser.core.values import Outcome, Verdict
 from releaser.core.watch import Watch
 
@@ -85,9 +85,11 @@ def decide(r: Rollout, watch: Watch, now: float) -> Decision:
     d = Decision()
     if r.finished:
         return d
-    if r.phase not in BACKWARD and r.phase is not Phase.LOOKING and (stop := _must_turn(r, watch, now)):
-        d.record.append(stop)
-        return d
+    if r.phase not in BACKWARD and r.phase is not Phase.LOOKING:
+        stop = _must_turn(r, watch, now)
+        d.record = [stop] if stop else _waited_too_long(d, r, now)
+        if d.record:
+            return d
     PHASES[r.phase](d, r, watch, now)
     if not d.record and r.phase not in BACKWARD:
         d.wake(_limit_at(r))
@@ -100,7 +102,7 @@ def _turn(cause: e.Cause, why: str, *, mark_bad: bool = False, by: str = "releas
 
 
 def _limit_at(r: Rollout) -> float:
-    if r.asked_approval is not None or r.paused or r.held:
+    if r.phase in PATIENT and (r.asked_approval is not None or r.paused or r.held):
         return math.inf
     return r.since + r.credit + phase_limit(r.phase, r.plan)
 
@@ -115,6 +117,8 @@ def _must_turn(r: Rollout, watch: Watch, now: float) -> e.TurnedBack | e.Finishe
     """What ends the way forward in every phase: a refusal, a lost router, an event that we do not know, a limit."""
     if r.refused:
         return e.Finished(Outcome.REFUSED, r.refused.why)
+    if r.committed:
+        return None
     if r.unrecognised:
         return _turn("failure", f"the journal holds an event of a later version ({r.unrecognised})")
     if r.lost:
@@ -162,7 +166,7 @@ def _starting(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     _forward(d, r, _starts(r), now)
 
 
-def _starts(r: Rollout) -> list[Command]:
+def _starts(r: Rollout) -> list[Start]:
     to = r.plan.to.id
     return [Start(target.name, to, r.plan.slot(to)) for target in r.plan.targets if target.name not in r.started]
 
@@ -198,6 +202,8 @@ def _arming(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     missing = [name for name in r.routers() if name not in r.armed]
     if missing and not r.plan.first:
         _forward(d, r, (Arm(name) for name in missing), now)
+    elif r.paused:
+        return
     elif r.recovered and r.recovered.finish and r.step >= 0:
         d.record.append(e.StepBegun(r.step, r.plan.steps[r.step].weight))
     elif r.passed is None:
@@ -278,11 +284,11 @@ def _wait_for_approval(d: Decision, r: Rollout, now: float) -> bool:
 
 
 def _look_around(d: Decision, r: Rollout, watch: Watch, now: float) -> Judgement | None:
-    """Ask what is due, journal what the judge sees, and go back on a bad verdict, a drift or an over-long wait."""
+    """Ask what is due, journal what the judge sees, and go back on a bad verdict or a drift."""
     if watch.step != r.step:
         watch.begin(r.step, r.since)
     _ask_around(d, r, watch, now)
-    if (drift := _drift(r, watch)) or (drift := _waited_too_long(r, now)):
+    if drift := _drift(r, watch):
         d.record.extend(drift)
         return None
     judgement = watch.verdict(now)
@@ -290,8 +296,6 @@ def _look_around(d: Decision, r: Rollout, watch: Watch, now: float) -> Judgement
         d.record.append(e.Judged(r.step, judgement.verdict, judgement.why, judgement.figures))
     if judgement.verdict is Verdict.BAD and not r.held:
         d.record.append(_failed_policy(r, "judge", judgement.why, mark_bad=True))
-    if r.paused:
-        d.wake(r.paused_at + r.paused.at_most)
     return judgement
 
 
@@ -316,12 +320,17 @@ def _drift(r: Rollout, watch: Watch) -> list[e.Event]:
     return []
 
 
-def _waited_too_long(r: Rollout, now: float) -> list[e.Event]:
-    if r.paused and now >= r.paused_at + r.paused.at_most:
-        why = f"the pause of {r.paused.at_most:g} s is over"
-        return [e.Resumed("releaser"), _failed_policy(r, "deadline", why, mark_bad=False)]
-    if r.held and now >= r.held_at + r.plan.budget.release:
-        return [_turn("deadline", f"held for {r.plan.budget.release:g} s and nobody decided")]
+def _waited_too_long(d: Decision, r: Rollout, now: float) -> list[e.Event]:
+    """A pause or a hold that is over. Whatever phase it began in, it ends."""
+    if r.paused:
+        if now >= r.paused_at + r.paused.at_most:
+            why = f"the pause of {r.paused.at_most:g} s is over"
+            return [e.Resumed("releaser"), _failed_policy(r, "deadline", why, mark_bad=False)]
+        d.wake(r.paused_at + r.paused.at_most)
+    if r.held:
+        if now >= r.held_at + r.plan.budget.release:
+            return [_turn("deadline", f"held for {r.plan.budget.release:g} s and nobody decided")]
+        d.wake(r.held_at + r.plan.budget.release)
     return []
 
 
@@ -345,15 +354,17 @@ def _committing(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
 
 
 def _stopped(d: Decision, r: Rollout, release: str, now: float) -> bool:
-    """True once every target was told to stop `release`, or could not be told in one try or in time."""
+    """True once every target was told to stop `release`, or gave no good answer to one try."""
     waiting = False
     for target in r.plan.targets:
         command = Stop(target.name, release, r.plan.slot(release))
-        if target.name in r.stopped or command in r.tries:
+        flight = r.pending.get(command)
+        if target.name in r.stopped or command in r.tries or (flight and now >= flight.at + GIVE_UP_STOPPING):
             continue
         waiting = True
         d.need(r, command, now)
-    return not waiting or now >= r.since + GIVE_UP_STOPPING
+        d.wake((flight.at if flight else now) + GIVE_UP_STOPPING)
+    return not waiting
 
 
 def _raising(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
@@ -381,13 +392,17 @@ def _looking(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     elif all(name in r.lost for name in r.routers()):
         d.record.append(_turn("recovery", "nothing is left to take back: another release took over"))
     elif r.committing and all(_committed(r, name) for name in r.routers()):
-        d.record.append(e.Finished(Outcome.PROMOTED, "the commit was complete on every router when the process died"))
+        if r.plan.origin is None or _stopped(d, r, r.plan.origin, now):
+            why = "the commit was complete on every router when the process died"
+            d.record.append(e.Finished(Outcome.PROMOTED, why))
     elif not r.reached:
         d.need(r, Acquire(force=True), now)
         if now >= r.since + r.plan.budget.release:
             d.record.append(e.Finished(Outcome.INCOMPLETE, "no router could be reached"))
     else:
-        d.record.append(_turn("recovery", "the process that drove this release died"))
+        wanted = r.recovered is not None and r.recovered.finish
+        more = ", and what the routers show is not its last step any more" if wanted else ""
+        d.record.append(_turn("recovery", f"the process that drove this release died{more}"))
 
 
 def _committed(r: Rollout, name: str) -> bool:
@@ -470,8 +485,8 @@ def _settling(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
         d.record.append(_back(r))
     elif open_ and now >= r.since + 3 * r.plan.budget.deadman:
         d.record.append(_back(r, unsettled=open_))
-    else:
-        d.wake(r.since + (3 * r.plan.budget.deadman if open_ else GIVE_UP_STOPPING))
+    elif open_:
+        d.wake(r.since + 3 * r.plan.budget.deadman)
 
 
 def _keep(d: Decision, r: Rollout, now: float) -> list[str]:

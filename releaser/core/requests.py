@@ -30,6 +30,8 @@ BACK = {"abort": "abort", "rollback": "rollback", "signal": "signal", "timeout":
 def _go_back(r: Rollout, asked: e.Asked) -> Answer:
     if r.turned or r.phase in BACKWARD:
         return [asked], "the release is going back already", True
+    if r.committed:
+        return [], "the release is committed: take it back with `releaser rollback`", False
     why = asked.reason or {"signal": "interrupted", "timeout": "its time was over"}.get(
         asked.verb, f"asked for by {asked.by}"
     )

@@ -10,7 +10,7 @@ from releaser.core.commands import Acquire, Arm, Command, Place, Rehearse, Settl
 from releaser.core.plan import Plan, RouterRef
 from releaser.core.values import Outcome, Split
 
-__all__ = ["BACKWARD", "Flight", "Phase", "Rollout", "Tries", "evolve", "replay"]
+__all__ = ["BACKWARD", "PATIENT", "Flight", "Phase", "Rollout", "Tries", "evolve", "replay"]
 
 
 class Phase(StrEnum):
@@ -35,6 +35,8 @@ class Phase(StrEnum):
 
 
 BACKWARD = frozenset({Phase.RAISING, Phase.WARMING, Phase.RETURNING, Phase.SETTLING})
+PATIENT = frozenset({Phase.ARMING, Phase.WATCHING, Phase.BAKING})
+"""Where a rollout can wait for people. Only here does that stop the clock of the phase; machines get their time and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,29 @@ class Rollout:
     def goal(self) -> Split | None:
         """Where a way back leads: the split before the first shift, or wholly to the release that a rollback names."""
         return Split.all_to(self.plan.to.id) if self.plan.kind == "rollback" else self.plan.before
+
+    @property
+    def committed(self) -> bool:
+        """Past the point of no return: every router has taken the commit, and only a new rollout goes back."""
+        return self.phase is Phase.COMMITTING and all(name in self.settled for name in self.routers())
+
+    @property
+    def may_finish(self) -> bool:
+        """After a crash somebody wants to go on, and every router still shows this step or the one before it."""
+        if (
+            self.recovered is None
+            or not self.recovered.finish
+            or self.turned
+            or self.committing
+            or self.plan.kind != "promote"
+        ):
+            return False
+        return all(
+            router.name in self.looked
+            and self.looked[router.name].split
+            in {self.plan.split_at(step, router) for step in (max(self.step - 1, -1), self.step)}
+            for router in self.plan.routers
+        )
 
     @property
     def at_last_step(self) -> bool:
@@ -212,15 +237,25 @@ def _issued(r: Rollout, event: e.Issued, at: float) -> Rollout:
 
 
 def _acquired(r: Rollout, event: e.Acquired, at: float) -> Rollout:
-    reached = r.reached | frozenset(event.reached)
-    r = replace(r, fence=event.fence, reached=reached, pending=_without(r, Acquire))
+    """What a router showed before the fence was ours may have changed until then: only what comes after it counts."""
+    fresh = frozenset(event.reached) - r.reached
+    seen = {name: split for name, split in r.seen.items() if name not in fresh}
+    r = replace(r, fence=event.fence, reached=r.reached | fresh, seen=seen, pending=_without(r, Acquire))
     if r.phase is Phase.ACQUIRING:
         return _enter(r, Phase.PLACING, at)
     if r.phase is Phase.RAISING:
         return _enter(r, Phase.WARMING if r.plan.cold else Phase.RETURNING, at)
-    if r.phase is Phase.LOOKING and r.recovered and r.recovered.finish:
-        return _enter(r, Phase.ARMING, at)
+    if r.phase is Phase.LOOKING and r.may_finish:
+        return _go_on(r, at)
     return r
+
+
+def _go_on(r: Rollout, at: float) -> Rollout:
+    """Forward again after a crash: at the step that was reached, or from the placing where there was none."""
+    if r.step >= 0:
+        return _enter(r, Phase.ARMING, at)
+    none: frozenset[str] = frozenset()
+    return _enter(r, Phase.PLACING, at, placed=none, started=none, ready=none, rehearsed={})
 
 
 def _refused(r: Rollout, event: e.Refused, at: float) -> Rollout:
@@ -312,8 +347,9 @@ def _paused(r: Rollout, event: e.Paused, at: float) -> Rollout:
 
 
 def _resumed(r: Rollout, event: e.Resumed, at: float) -> Rollout:
-    waited = at - r.paused_at if r.paused else at - r.held_at if r.held else 0.0
-    return replace(r, paused=None, held=None, credit=r.credit + waited, release_credit=r.release_credit + waited)
+    began = r.paused_at if r.paused else r.held_at if r.held else at
+    credit = at - max(began, r.since) if r.phase in PATIENT else 0.0
+    return replace(r, paused=None, held=None, credit=r.credit + credit, release_credit=r.release_credit + at - began)
 
 
 def _held(r: Rollout, event: e.Held, at: float) -> Rollout:
@@ -338,10 +374,10 @@ def _turned_back(r: Rollout, event: e.TurnedBack, at: float) -> Rollout:
         r, turned=kept, turned_at=at if r.turned is None else r.turned_at, pending={}, tries={}, passed=None, paused=None,
         held=None, settled=frozenset(),
     )  # fmt: skip
-    if r.committing:
+    if r.phase is Phase.COMMITTING:
         # A router that took the commit has given the lease back: going back there needs a new fence, as a rollback does.
         r = replace(r, reached=frozenset())
-    if not r.touched or r.goal is None:
+    if r.goal is None or not (r.touched or r.plan.kind == "rollback"):
         return _enter(r, Phase.SETTLING, at)
     return _perhaps_back(_enter(r, Phase.RETURNING, at), at)
 

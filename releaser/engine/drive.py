@@ -17,6 +17,7 @@ from releaser.engine.recover import resume
 from releaser.engine.spools import spool_for
 from releaser.engine.threads import ThreadExecutor
 from releaser.ports import Clock, Notifier, World
+from releaser.store.absent import AbsentJournal
 from releaser.store.sqlite import SqliteJournal
 
 __all__ = ["Driver"]
@@ -26,7 +27,7 @@ __all__ = ["Driver"]
 class Driver:
     """Everything that driving takes. `turned` is called after each turn of the loop, for a live view."""
 
-    journal: SqliteJournal
+    journal: SqliteJournal | AbsentJournal
     world: World
     clock: Clock
     listeners: Sequence[Notifier] = ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from releaser.core import events as e
-from releaser.core.commands import QUESTIONS, Command, Settle, Shift, Stop
+from releaser.core.commands import QUESTIONS, Acquire, Command, Settle, Shift, Stop
 from releaser.core.decide import decide
 from releaser.core.requests import answer
 from releaser.core.rollout import BACKWARD, Phase, Rollout, evolve
@@ -198,7 +198,8 @@ class Loop:
         """Intents first, then all effects. False: the intents are not durable, decide again."""
         effects = [command for command in commands if not isinstance(command, QUESTIONS)]
         intents = [e.Issued(command, _attempt(driven.rollout, command)) for command in effects]
-        if intents and not self._record(driven, intents) and not all(map(_goes_back, effects)):
+        durable = not intents or self._record(driven, intents)
+        if not durable and not _urgent(driven.rollout) and not all(map(_goes_back, effects)):
             self._no_journal(driven)
             return False
         for intent in intents:
@@ -229,6 +230,9 @@ def _urgent(rollout: Rollout) -> bool:
 
 
 def _goes_back(command: Command) -> bool:
+    """A recovery raises its fence without waiting for a journal, as a rollback does."""
+    if isinstance(command, Acquire):
+        return command.force
     return isinstance(command, Shift | Settle | Stop) and getattr(command, "urgent", True)
 
 

@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -33,8 +33,16 @@ from releaser.engine.registry import Registry
 from releaser.engine.resolve import Resolved, resolve
 from releaser.engine.spools import write_back
 from releaser.engine.wiring import Wiring, whoami
-from releaser.errors import ConfigError, FailedError, RefusedError, UsageError
+from releaser.errors import (
+    ConfigError,
+    FailedError,
+    JournalCorruptError,
+    JournalUnavailableError,
+    RefusedError,
+    UsageError,
+)
 from releaser.ports import Clock, Frozen, LedgerState, Notifier, Request, World
+from releaser.store.absent import AbsentJournal
 from releaser.store.sqlite import SqliteJournal
 from releaser.store.summaries import Summary
 
@@ -93,9 +101,33 @@ class Session:
 
     @cached_property
     def journal(self) -> SqliteJournal:
+        """What this machine knows. Raises JournalUnavailableError or JournalCorruptError: no way forward without it."""
         journal = SqliteJournal(journal_path(self.environ))
-        write_back(journal)
+        with suppress(JournalUnavailableError, JournalCorruptError):
+            write_back(journal)
         return journal
+
+    @cached_property
+    def journal_or_none(self) -> SqliteJournal | AbsentJournal:
+        """The same for the way back, which goes on without it: one that cannot be opened at once is not waited for again."""
+        try:
+            return self.journal
+        except (JournalUnavailableError, JournalCorruptError) as error:
+            return AbsentJournal(journal_path(self.environ), str(error))
+
+    def past(self, rollout: str) -> Sequence[e.Entry]:
+        """A rollout's entries so far; none where the journal cannot be read."""
+        try:
+            return self.journal_or_none.read(rollout)
+        except (JournalUnavailableError, JournalCorruptError):
+            return ()
+
+    def journal_head(self) -> tuple[str, int, str] | None:
+        """For the ledgers to remember; None where the journal cannot be read."""
+        try:
+            return self.journal_or_none.head()
+        except (JournalUnavailableError, JournalCorruptError):
+            return None
 
     @cached_property
     def wiring(self) -> Wiring:
@@ -103,10 +135,11 @@ class Session:
 
     @cached_property
     def world(self) -> World:
-        return self.wiring.world(self.journal.head)
+        return self.wiring.world(self.journal_head)
 
     def close(self) -> None:
         """Give back files and connections that were opened so far."""
+        vars(self).pop("journal_or_none", None)
         for name in ("journal", "world"):
             opened = vars(self).pop(name, None)
             if isinstance(opened, SqliteJournal):
@@ -222,7 +255,8 @@ class Session:
         """Carry a plan out in this process, to its end."""
         opened = e.Opened(plan, self.by, reason)
         with closing_probes(self._world_for(plan)) as world:
-            return self._driver(world, show, timeout).start(new_rollout(plan.to.version), opened)
+            journal = self.journal if plan.kind == "promote" else self.journal_or_none
+            return self._driver(journal, world, show, timeout).start(new_rollout(plan.to.version), opened)
 
     def recover(self, *, finish: bool = False, reason: str = "", show: Show | None = None) -> list[Rollout]:
         """Take over every rollout of this environment that is open in the journal and has no living holder."""
@@ -233,16 +267,25 @@ class Session:
                 read_resolved(json.loads(state.plan.config), self.registry) if state.plan.config else self.environment
             )
             wiring = Wiring(frozen, self.registry, self.by, self.folder)
-            with closing_probes(wiring.world(self.journal.head)) as world:
-                driver = self._driver(world, show, None)
+            with closing_probes(wiring.world(self.journal_head)) as world:
+                driver = self._driver(self.journal, world, show, None)
                 done.append(driver.take_over(state, by=self.by, finish=finish, reason=reason))
         return done
 
     def abandoned(self) -> list[Summary]:
-        """Open rollouts whose holder no router calls alive."""
+        """Open rollouts whose holder no router calls alive. While no router answers nobody can say, so there are none."""
         ledgers = self.observe().ledgers.values()
+        if not ledgers:
+            return []
         alive = {ledger.holder.rollout for ledger in ledgers if ledger.holder and ledger.holder.left > 0}
-        return [summary for summary in self.journal.open_rollouts(self.name) if summary.rollout not in alive]
+        dead = [summary for summary in self.journal.open_rollouts(self.name) if summary.rollout not in alive]
+        return [summary for summary in dead if not self._just_begun(summary)]
+
+    def _just_begun(self, summary: Summary) -> bool:
+        """It has not taken a router yet and may be about to: its process is given the time of a lease."""
+        state = take_over(self.journal, summary.rollout)
+        now = self.clock.moment()
+        return not state.fence and state.boot == now.boot and now.at - state.opened < state.plan.budget.deadman
 
     def clear_the_way(self, show: Show | None = None) -> list[Rollout]:
         """Take back what a dead process left in the middle: by this journal, else by the ledgers alone. Changes nothing else."""
@@ -321,11 +364,13 @@ class Session:
             wiring = replace(wiring, artifact=self.artifact(plan.to.version), env=lambda: self.secrets().values)
         else:
             wiring = replace(wiring, env=dict)
-        return wiring.world(self.journal.head)
+        return wiring.world(self.journal_head)
 
-    def _driver(self, world: World, show: Show | None, timeout: float | None) -> Driver:
+    def _driver(
+        self, journal: SqliteJournal | AbsentJournal, world: World, show: Show | None, timeout: float | None
+    ) -> Driver:
         show = show or Show()
-        return Driver(self.journal, world, self.clock, show.listeners, timeout, show.notice, show.turned)
+        return Driver(journal, world, self.clock, show.listeners, timeout, show.notice, show.turned)
 
 
 def close_probes(world: World) -> None:

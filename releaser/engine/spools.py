@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from releaser.errors import JournalUnavailableError
+from releaser.store.absent import AbsentJournal
 from releaser.store.spool import Spool
 from releaser.store.sqlite import SqliteJournal
 
@@ -14,7 +15,7 @@ __all__ = ["spool_for", "write_back"]
 
 
 @contextmanager
-def spool_for(journal: SqliteJournal, rollout: str, *, required: bool) -> Iterator[Spool | None]:
+def spool_for(journal: SqliteJournal | AbsentJournal, rollout: str, *, required: bool) -> Iterator[Spool | None]:
     """Room for one rollout's events; removed afterwards if nothing waits in it.
 
     `required` (the way forward) raises JournalUnavailableError where there is no room; the way back does without.
@@ -22,7 +23,7 @@ def spool_for(journal: SqliteJournal, rollout: str, *, required: bool) -> Iterat
     folder = journal.path.with_name("spool")
     spool = Spool(folder / f"{rollout}.spool")
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         spool.reserve()
     except (OSError, JournalUnavailableError) as error:
         if required:

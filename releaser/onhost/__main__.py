@@ -6,9 +6,12 @@ import errno
 import importlib
 import json
 import sys
-from typing import Any
 
 from releaser.onhost.answers import Refusal
+
+TYPE_CHECKING = False  # not typing's: importing that would be a tenth of every verb's time
+if TYPE_CHECKING:
+    from typing import Any
 
 VERBS = {
     # the ledger, the router and the dead-man's switch of a router site

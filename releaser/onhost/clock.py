@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 from releaser.onhost.answers import Refusal
 
@@ -13,11 +12,14 @@ STILL = "ZXT"
 """States of a process that will not do anything by itself: zombie, dead, stopped."""
 
 
-class Now(NamedTuple):
+class Now:
     """Seconds of the boot-time clock, which goes on while the host sleeps, and the boot that they count from."""
 
-    at: float
-    boot: str
+    __slots__ = ("at", "boot")
+
+    def __init__(self, at: float, boot: str) -> None:
+        self.at = at
+        self.boot = boot
 
 
 def now(state: Path) -> Now:

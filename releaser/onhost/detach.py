@@ -6,7 +6,10 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False  # not typing's: importing that would be a tenth of every verb's time
+if TYPE_CHECKING:
+    from typing import Any
 
 INHERITED = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER")
 """What a process that outlives the caller keeps of its environment, and so what reaches the application: no CI job's tokens."""
@@ -14,9 +17,9 @@ INLINE = "import sys; sys.path.insert(0, sys.argv.pop(1)); from releaser.onhost.
 
 
 def command(verb: str) -> list[str]:
-    """How this same agent runs another verb: the zipapp that this code came from, or the source tree in tests."""
+    """How this same agent runs another verb: the directory or zipapp that this code came from, or the source tree in tests."""
     home = Path(__file__).resolve().parents[2]
-    if home.is_file():
+    if home.is_file() or (home / "__main__.py").is_file():
         return [sys.executable, "-I", "-S", str(home), verb]
     return [sys.executable, "-I", "-S", "-c", INLINE, str(home), verb]
 

@@ -6,9 +6,12 @@ import errno
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from releaser.onhost.answers import Refusal
+
+TYPE_CHECKING = False  # not typing's: importing that would be a tenth of every verb's time
+if TYPE_CHECKING:
+    from typing import Any
 
 SPARE = ".releaser-spare"
 SPARE_SIZES = (131072, 65536, 32768, 16384, 8192, 4096)

@@ -10,11 +10,14 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from releaser.onhost import clock, detach, files, lock, recipe, rules, statedir
 from releaser.onhost.answers import Refusal
 from releaser.onhost.statedir import SwitchFile, inside, load, save
+
+TYPE_CHECKING = False  # not typing's: importing that would be a tenth of every verb's time
+if TYPE_CHECKING:
+    from typing import Any
 
 TURN = 0.2
 """Seconds between two looks: the switch's own delay is this and the time that the recipe takes."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from releaser.onhost import clock, files, guard, rules, statedir
 from releaser.onhost.answers import Refusal, deadline
 from releaser.onhost.statedir import inside, load, save, site
 
+TYPE_CHECKING = False  # not typing's: importing that would be a tenth of every verb's time
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
 COPIED = (
     "environment fence rollout current good bad releases slots generation split before candidate journal fired".split()  # noqa: SIM905 - a list of words

@@ -6,10 +6,10 @@ import fcntl
 import os
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from releaser.onhost.answers import Refusal
 
+TYPE_CHECKING = False  # not typing's: importing that would be a tenth of every verb's time
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path

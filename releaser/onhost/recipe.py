@@ -10,13 +10,15 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 from pathlib import Path
-from typing import Any
 
-from releaser.onhost import files, httpget
+from releaser.onhost import files
 from releaser.onhost.answers import Refusal
+
+TYPE_CHECKING = False  # not typing's: importing that would be a tenth of every verb's time
+if TYPE_CHECKING:
+    from typing import Any
 
 POLL = 0.02
 PATIENCE = 5.0
@@ -56,6 +58,8 @@ def _dump(operation: dict[str, Any], until: float) -> str:
 
 def _http(operation: dict[str, Any], until: float) -> str:
     """A router takes a moment to apply what it was told, so the answer is asked for until it is there."""
+    from releaser.onhost import httpget  # here, as in _ask
+
     expected = re.compile(operation.get("expect", ""), re.DOTALL)
     seen = "nothing"
     while True:
@@ -93,6 +97,8 @@ def _run(operation: dict[str, Any], until: float) -> str:
 
 def _ask(path: str, line: str, until: float) -> str:
     """One command to a router's socket; it answers and closes."""
+    import socket  # here, because the ledger's verbs run no recipe and would pay a tenth of their time for it
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             connection.settimeout(_left(until))

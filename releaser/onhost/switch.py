@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 from releaser.onhost import clock, files, recipe, rules, statedir
 from releaser.onhost import guard as guards
 from releaser.onhost.answers import Refusal, deadline
 from releaser.onhost.router import require_writer
 from releaser.onhost.statedir import inside, load, save, site
+
+TYPE_CHECKING = False  # not typing's: importing that would be a tenth of every verb's time
+if TYPE_CHECKING:
+    from typing import Any
 
 REHEARSAL = 1.0
 POLL = 0.01

@@ -1,6 +1,8 @@
 """How do verbs run on this machine? As on any other host: the packed agent, in a process of its own."""
 
 import os
+import py_compile
+import shutil
 import signal
 import sys
 import threading
@@ -8,13 +10,13 @@ from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, mkdtemp
 from time import monotonic
 from typing import Any
 
 from releaser.errors import UnknownError, UnreachableError
 from releaser.shell.base import decode, request_bytes
-from releaser.shell.scripts import agent_argv, agent_bytes, agent_name
+from releaser.shell.scripts import agent_argv, agent_files, agent_name
 
 __all__ = ["LocalShell"]
 
@@ -22,7 +24,7 @@ CHUNK = 1 << 20
 
 
 class LocalShell:
-    """The machine that we are on, as a host; the agent lies under root/agent/. May be used from several threads."""
+    """The machine that we are on, as a host; the agent lies in root/agent/agent-<digest>/. May be used from several threads."""
 
     def __init__(self, root: Path, name: str = "localhost") -> None:
         self.name = name
@@ -68,10 +70,40 @@ class LocalShell:
 
 
 def _place(agent: Path) -> Path:
-    if not agent.exists() or agent.read_bytes() != agent_bytes():
+    """A new agent appears whole, compiled and on the disk; one that was damaged is mended file by file."""
+    if not agent.exists():
         agent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(BytesIO(agent_bytes()), agent, monotonic() + 30)
+        fresh = Path(mkdtemp(dir=agent.parent, prefix=f".{agent.name}."))
+        try:
+            _lay_out(fresh)
+            _compile(fresh)
+            fresh.rename(agent)
+        except OSError:
+            shutil.rmtree(fresh, ignore_errors=True)
+            if not agent.exists():  # otherwise another process was quicker
+                raise
+    _lay_out(agent)
     return agent
+
+
+def _lay_out(agent: Path) -> None:
+    """Every file as it has to be; what is right already is left alone."""
+    for name, content in agent_files().items():
+        path = agent / name
+        if not path.exists() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(BytesIO(content), path, monotonic() + 30)
+
+
+def _compile(agent: Path) -> None:
+    """For the Python that runs us, and synced, because a half-written cache would stop the guard after a power cut.
+
+    Another Python finds a cache of its own name, or none and makes it.
+    """
+    for source in agent.glob("releaser/**/*.py"):
+        cached = py_compile.compile(str(source), doraise=True)
+        with Path(str(cached)).open("rb") as compiled:
+            os.fsync(compiled.fileno())
 
 
 def _write(source: Any, path: Path, until: float) -> None:

@@ -113,7 +113,7 @@ class Application:
         """A connection has ended."""
         self._error_rate = error_rate
         self._fault = fault
-        self._chance = random.Random(seed)  # noqa: S311 - faults for tests, to be repeated by seed
+        self._chance = random.Random(seed)
         self._log = log
         self._began = asyncio.get_running_loop().time()
 
@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
             self._transport = transport
             self._application.connections.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._application.connections.discard(self)
         self._application.left.set()

@@ -3,8 +3,6 @@
 The fakes of a router host are in `fakes_site`, those of a target's hosts in `fakes_hosts`. All of them are API.
 """
 
-# ruff: noqa: ARG002 - fakes take what the port hands them, whether they use it or not
-
 import queue
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence

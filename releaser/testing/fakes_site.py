@@ -3,8 +3,6 @@
 `FakeSite` is the host; `site_ports` are the ports to it, over a `Line` that may lose, delay or cut what goes over it.
 """
 
-# ruff: noqa: ARG002 - fakes take what the port hands them, whether they use it or not
-
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial

@@ -113,7 +113,7 @@ def _quantile(ordered: Sequence[float], share: float) -> float | None:
 
 def moments(traffic: Traffic) -> Iterator[float]:
     """When to send, in seconds since the beginning."""
-    chance = random.Random(traffic.seed)  # noqa: S311 - arrivals for tests, to be repeated by seed
+    chance = random.Random(traffic.seed)
     at = 0.0
     while traffic.seconds is None or at < traffic.seconds:
         yield at
@@ -130,7 +130,7 @@ class Client:
         self._traffic = traffic
         self._results = results
         self._idle: deque[Stream] = deque()
-        self._chance = random.Random(-traffic.seed)  # noqa: S311 - as above
+        self._chance = random.Random(-traffic.seed)
         self._began = asyncio.get_running_loop().time()
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -31,7 +31,7 @@ POOL = 4
 TICK = 1e-6
 
 
-class Crash(BaseException):  # noqa: N818 - not an error: the process is killed at this very place
+class Crash(BaseException):
     """kill -9. Not an Exception, so that nothing in the engine can catch it."""
 
 

@@ -26,7 +26,7 @@ from releaser.testing.sim_world import QUALITIES, Quality, SimWorld
 __all__ = ["Result", "Scenario", "Setting", "play"]
 
 HORIZON = 3 * 86400.0
-RESTARTS = 4
+RESTARTS = 3
 
 Shape = Literal["canary", "approval", "approval or hold", "hold", "fine", "probes", "first"]
 Sequel = Literal["nothing", "rollback soon", "rollback late", "promote again"]
@@ -162,7 +162,8 @@ class Scenario(Invariants):
         process = self._process(dead.name, dead.journal.id)
         process.boot = dead.boot if self.chance.random() < 0.7 else f"{dead.boot}+"
         process.offset = dead.offset if process.boot == dead.boot else dead.offset - 4000.0
-        process.troubles = {(str(f.when[0]), int(f.when[1])): "crash_before" for f in self._left("crash_again")}
+        if self.restarts <= RESTARTS:
+            process.troubles = {(str(f.when[0]), int(f.when[1])): "crash_before" for f in self._left("crash_again")}
         for entry in dead.spool.entries:
             process.journal.restore(entry)
         try:
@@ -209,17 +210,18 @@ class Scenario(Invariants):
         self.timeline.after(0.0, partial(self._roll_back, "c"))
 
     def kill(self) -> None:
-        for process in self.processes:
-            if not process.dead and process.loop.driven:
-                process.die()
-                return
+        alive = self._driving()
+        if alive:
+            self.chance.choice(alive).die()
 
     def stop(self, seconds: float) -> None:
         self.hindered()
-        for process in self.processes:
-            if not process.dead:
-                process.stop_for(seconds)
-                return
+        alive = self._driving()
+        if alive:
+            self.chance.choice(alive).stop_for(seconds)
+
+    def _driving(self) -> list[Process]:
+        return [process for process in self.processes if not process.dead and process.loop.driven]
 
     # the watcher's side
 
@@ -256,8 +258,6 @@ class Scenario(Invariants):
             if driver is not process:
                 continue
             self.restarts += 1
-            if self.restarts > RESTARTS:
-                process.troubles = {}
             wait = on_grid(self.chance, GRID, 10.0) if self.chance.random() < 0.5 else on_grid(self.chance, 10.0, 300.0)
             self.timeline.after(wait, partial(self._recover, name, self.chance.random() < 0.3))
 

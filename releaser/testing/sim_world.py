@@ -9,6 +9,7 @@ from functools import partial
 from random import Random
 
 from releaser.core.values import Counts, Reading, Release, Slot, Split
+from releaser.errors import FailedError
 from releaser.onhost.clock import Now
 from releaser.ports import Claim, Settling, World
 from releaser.testing.fakes import (
@@ -123,17 +124,20 @@ class Users:
             spread = (expected * (1.0 - rate)) ** 0.5
             expected = max(0.0, min(requests, expected + spread * (chance.random() + chance.random() - 1.0) * 2.45))
             expected = int(expected + chance.random())
-        self.failed[release] = self.failed.get(release, 0) + int(expected)
+        failed = self.failed.get(release, 0) + int(expected)
+        self.failed[release] = min(failed, int(self.completed[release]))
 
     def read(self) -> Mapping[str, Counts]:
         self.pass_()
         if self.world.timeline.now < self.missing_until:
+            if self.world.chance.random() < 0.5:
+                raise FailedError(f"the counters of {self.site.name} cannot be read")
             return {}
         self.world.watcher.counted(self.site.name)
-        failed, active = self.failed, self.active
+        failed, active, completed = self.failed, self.active, self.completed
         return {
-            release: Counts(int(n), min(failed.get(release, 0), int(n)), int(active.get(release, 0.0)))
-            for release, n in self.completed.items()
+            release: Counts(int(completed.get(release, 0.0)), failed.get(release, 0), int(active.get(release, 0.0)))
+            for release in self.world.bound()
         }
 
     def reset(self) -> None:
@@ -182,6 +186,10 @@ class SimWorld:
 
     def quality(self, release: str) -> Quality:
         return self.qualities.get(release, SERVING)
+
+    def bound(self) -> list[str]:
+        """The releases in the slots: a router counts by slot."""
+        return [run.release.id for run in self.hosts[HOSTS[0]].slots.values()]
 
     def answers(self, release: str) -> bool:
         """Whether every host answers for this release: one that is down fails its share, and we count it as all."""

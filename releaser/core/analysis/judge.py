@@ -40,6 +40,7 @@ class Judge:
         self._compared = plan.judging.errors and not plan.first
         self._evidence = Evidence(plan)
         self._probes = {target.name: ProbeRun() for target in plan.targets}
+        self._known = frozenset(router.name for router in plan.routers)
         self._heard: dict[str, float] = {}  # router -> its last answer
         self._arrived = 0.0  # the last request to the candidate
         self._patience = (max(SILENCE, 3 * plan.poll), max(SILENCE, 3 * plan.health.every))  # counters, probes
@@ -54,12 +55,18 @@ class Judge:
             run.begin()
 
     def counted(self, router: str, counts: Mapping[str, Counts] | None, at: float) -> None:
-        """One router's cumulative counters by release, read at `at`; None: it gave no answer."""
-        if counts is None or at < self._begun or not self._compared:
+        """One router's cumulative counters by release, read at `at`; None: it gave no answer.
+
+        Without stable's the answer is none: what is named only later would look like traffic of this step.
+        """
+        if router not in self._known:
+            raise KeyError(router)
+        if counts is None or self._plan.origin not in counts or at < self._begun or not self._compared:
             return
         if self._silence(self._heard.get(router), at) > self._patience[0]:
             self._unbroken = at
         self._heard[router] = at
+        self._readings[router] = self._readings.get(router, 0) + 1
         if self._evidence.counted(router, counts, at):
             if at - self._arrived > NOBODY:
                 self._unbroken = at
@@ -89,6 +96,7 @@ class Judge:
         self._begun = at
         self._unbroken = at  # since when there has been data without a gap, within this step
         self._arrived = max(self._arrived, at)
+        self._readings: dict[str, int] = {}  # router -> its answers in this step
         wave = self._step.wave
         self._routers = [router.name for router in self._plan.routers if router.wave == wave]
         self._targets = [target.name for target in self._plan.targets if target.wave == wave]
@@ -135,6 +143,8 @@ class Judge:
             for router in self._routers:
                 if self._silence(self._heard.get(router), at) > self._patience[0]:
                     return f"the counters of {router} do not answer"
+                if self._readings.get(router, 0) < 2:
+                    return f"the counters of {router} have not been read twice in this step"
             if not self._evidence.passed():
                 return f"{self._answers(self._evidence.here)} in this step: not known yet"
         left = self._stay_until() - at

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -104,29 +105,45 @@ class Local:
         assert isinstance(plan, Plan), plan
         return session.drive(plan)
 
-    def spawn(self, *words: str, machine: str = "here") -> "subprocess.Popen[str]":
-        """`releaser WORDS` in a session of its own, an event a line on stdout."""
+    @contextmanager
+    def spawn(self, *words: str, machine: str = "here") -> Iterator["subprocess.Popen[str]"]:
+        """`releaser WORDS` in a session of its own, an event a line on stdout; killed at the end if it still runs."""
         argv = [sys.executable, "-m", "releaser", *words, "-e", "test", "-o", "jsonl", "-y", "--folder", str(self.root)]
-        return subprocess.Popen(
+        with subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
             env=self.environ(machine),
             start_new_session=True,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def traffic(self, rate: float = 200.0) -> Load:
         return Load(Traffic(f"http://127.0.0.1:{self.listen}/", rate=rate))
 
     def split(self) -> dict[str, int]:
         """By version, as the router itself says."""
-        (state,) = self.session().observe().routers.values()
+        (state,) = self.watcher.observe().routers.values()
         return {name.rpartition("-")[0]: weight for name, weight in state.split.weights} if state.split else {}
 
     def ledger(self) -> Any:
-        (state,) = self.session().observe().ledgers.values()
+        (state,) = self.watcher.observe().ledgers.values()
         return state
+
+    @property
+    def watcher(self) -> Session:
+        """One session to look with, again and again."""
+        return self.sessions[0] if self.sessions else self.session()
+
+    def settled(self) -> bool:
+        """Nothing armed, nobody holds it, nothing is on its way."""
+        state = self.ledger()
+        return state.armed_left is None and state.holder is None and state.candidate is None
 
     @property
     def site(self) -> Path:
@@ -140,6 +157,14 @@ class Local:
             assert time.monotonic() - began < within, f"not within {within} s: {what}"
             time.sleep(0.05)
         return time.monotonic() - began
+
+
+def until_kind(process: "subprocess.Popen[str]", kind: str) -> dict[str, Any]:
+    """Read events until one of this kind."""
+    for told in events_of(process):
+        if told.get("event", {}).get("kind") == kind:
+            return told
+    raise AssertionError(f"the process ended before {kind}")
 
 
 def events_of(process: "subprocess.Popen[str]") -> Iterator[dict[str, Any]]:

@@ -1,21 +1,14 @@
 """Verbs over fake hosts: what each answers and leaves behind."""
 
 import json
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cli_running import Running
 from cli_world import Answered, Place
 
 from releaser.cli.answer import Answer
-from releaser.core.events import Opened
-from releaser.core.plan import Plan
-from releaser.core.rollout import Rollout
 from releaser.core.values import Outcome, Split
-from releaser.engine.hearing import hear_requests
-from releaser.engine.session import new_rollout
 
 KEYS = set(Answer(Outcome.PROMOTED, 0).document())
 
@@ -143,6 +136,8 @@ def test_plan_of_something_refused_is_6_and_offline_asks_nobody(place: Place) ->
         (("show", "9.9.9"), 2),
         (("init", "--run", "x", "--name", "../x"), 2),
         (("status", "-e", "nowhere"), 2),
+        (("adopt",), 6),
+        (("logs", "-n", "3"), 6),
         (("nothing",), 2),
         (("approve",), 0),
         (("abort",), 0),
@@ -187,40 +182,6 @@ def test_ctrl_c_while_nothing_is_under_way_is_130(place: Place) -> None:
     answered = place.run("plan", "1.4.2", "-o", "json")
     assert answered.code == 130
     assert answered.document["outcome"] == "cancelled"
-
-
-class Running:
-    """1.4.2 on its slow way, driven by a thread as another process would; signals belong to the test's own thread."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.ended: Rollout | None = None
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-        until(lambda: place.site.split is not None and len(place.site.split.weights) == 2)
-
-    def _run(self) -> None:
-        session = self.place.open(None, self.place.folder, environ=self.place.environ, settings=())
-        plan = session.plan("1.4.2", playbook="slow")
-        assert isinstance(plan, Plan)
-        driver = session._driver(session._world_for(plan), None, None)
-        rollout = new_rollout("1.4.2")
-        with hear_requests(session.journal, session.name, rollout, driver.mailbox, driver.executor):
-            loop = driver._loop(None)
-            loop.open(rollout, Opened(plan, "bo@desk"), driver.world)
-            self.ended = driver._run(loop, rollout)
-
-    def end(self) -> Rollout:
-        self.thread.join(30)
-        assert self.ended is not None
-        return self.ended
-
-
-def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.02)
 
 
 def test_people_and_a_running_release(place: Place) -> None:

@@ -1,5 +1,7 @@
 import json
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import cache_from_source
 from io import BytesIO
 from pathlib import Path
 
@@ -16,11 +18,13 @@ from releaser.errors import (
 )
 from releaser.shell import LocalShell, agent_argv, agent_bytes, agent_name
 from releaser.shell.base import decode, request_bytes
+from releaser.shell.scripts import agent_files
 
 
 def test_the_agent_is_the_same_bytes_every_time() -> None:
     packed = agent_bytes()
     agent_bytes.cache_clear()
+    agent_files.cache_clear()
     assert agent_bytes() == packed
     with zipfile.ZipFile(BytesIO(packed)) as archive:
         members = archive.infolist()
@@ -32,8 +36,8 @@ def test_the_agent_is_the_same_bytes_every_time() -> None:
 
 
 def test_the_agent_is_named_for_its_content() -> None:
-    stem, digest, suffix = agent_name()[:6], agent_name()[6:-4], agent_name()[-4:]
-    assert (stem, len(digest), suffix) == ("agent-", 12, ".pyz")
+    stem, digest = agent_name()[:6], agent_name()[6:]
+    assert (stem, len(digest)) == ("agent-", 12)
     int(digest, 16)
 
 
@@ -93,14 +97,44 @@ def test_a_copy_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["source"]
 
 
-def test_the_agent_is_placed_once_and_again_when_it_was_damaged(tmp_path: Path) -> None:
-    shell = LocalShell(tmp_path)
+def placed_files(agent: Path) -> dict[str, bytes]:
+    return {name: (agent / name).read_bytes() for name in agent_files()}
+
+
+def test_the_agent_is_placed_once_and_mended_when_it_was_damaged(tmp_path: Path) -> None:
     state = {"state": str(tmp_path / "state")}
-    assert shell.call("ledger.read", state, within=10)["fence"] == 0
-    agent = tmp_path / "agent" / agent_name()
-    assert agent.read_bytes() == agent_bytes()
-    agent.write_bytes(b"")
     assert LocalShell(tmp_path).call("ledger.read", state, within=10)["fence"] == 0
+    agent = tmp_path / "agent" / agent_name()
+    assert placed_files(agent) == agent_files()
+    (agent / "__main__.py").write_bytes(b"")
+    (agent / "releaser/onhost/ledger.py").unlink()
+    assert LocalShell(tmp_path).call("ledger.read", state, within=10)["fence"] == 0
+    assert placed_files(agent) == agent_files()
+    assert [entry.name for entry in (tmp_path / "agent").iterdir()] == [agent_name()]
+
+
+def test_a_placed_agent_is_compiled_for_the_python_that_runs_it(tmp_path: Path) -> None:
+    LocalShell(tmp_path).call("ledger.read", {"state": str(tmp_path / "state")}, within=10)
+    onhost = tmp_path / "agent" / agent_name() / "releaser" / "onhost"
+    compiled = {Path(cache_from_source(str(source))).name for source in onhost.glob("*.py")}
+    assert {entry.name for entry in (onhost / "__pycache__").iterdir()} == compiled
+
+
+def test_a_cache_of_another_python_is_passed_over(tmp_path: Path) -> None:
+    state = {"state": str(tmp_path / "state")}
+    LocalShell(tmp_path).call("ledger.read", state, within=10)
+    for cached in (tmp_path / "agent" / agent_name()).glob("releaser/**/*.pyc"):
+        cached.write_bytes(b"\x00" * 4 + cached.read_bytes()[4:])
+    assert LocalShell(tmp_path).call("ledger.read", state, within=10)["fence"] == 0
+
+
+def test_shells_that_place_at_the_same_time_leave_one_whole_agent(tmp_path: Path) -> None:
+    state = {"state": str(tmp_path / "state")}
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(LocalShell(tmp_path).call, "ledger.read", state, within=20) for _ in range(4)]
+        assert [call.result()["fence"] for call in calls] == [0, 0, 0, 0]
+    assert [entry.name for entry in (tmp_path / "agent").iterdir()] == [agent_name()]
+    assert placed_files(tmp_path / "agent" / agent_name()) == agent_files()
 
 
 def test_a_root_that_cannot_be_written_is_unreachable(tmp_path: Path) -> None:

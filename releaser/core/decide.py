@@ -31,6 +31,8 @@ from releaser.core.watch import Watch
 
 __all__ = ["Decision", "decide", "generation_of"]
 
+PATIENCE_LOOKING = 10.0
+"""Seconds that a recovery waits for a router that does not answer, before it goes on with the others."""
 REHEARSAL_GENERATION, FIRST_GENERATION, HOME_GENERATION, GUARD_GENERATION = 0, 1, 990, 995
 
 
@@ -124,10 +126,10 @@ def _must_turn(r: Rollout, watch: Watch, now: float) -> e.TurnedBack | e.Finishe
     if r.lost:
         names = ", ".join(sorted(r.lost))
         return _turn("superseded", f"{names} is no longer ours to write: its timer fired or another holder took over")
-    if now >= _limit_at(r):
-        return _turn("deadline", _late(r, watch))
-    if now >= _release_limit_at(r):
-        return _turn("deadline", f"the release was not over within {r.plan.budget.release:g} s")
+    over = now >= _limit_at(r)
+    if over or now >= _release_limit_at(r):
+        whole = f"the release was not over within {r.plan.budget.release:g} s"
+        return _turn("deadline", _late(r, watch) if over else whole)
     return None
 
 
@@ -202,7 +204,7 @@ def _arming(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     missing = [name for name in r.routers() if name not in r.armed]
     if missing and not r.plan.first:
         _forward(d, r, (Arm(name) for name in missing), now)
-    elif r.paused:
+    elif r.paused or r.held:
         return
     elif r.recovered and r.recovered.finish and r.step >= 0:
         d.record.append(e.StepBegun(r.step, r.plan.steps[r.step].weight))
@@ -377,14 +379,11 @@ def _raising(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
 def _looking(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     """After a crash: read the world back first. What another rollout took over meanwhile is not ours to touch."""
     unread = [name for name in r.routers() if name not in r.looked and name not in r.lost]
-    patience_over = now >= r.since + 10.0
-    if unread and not patience_over:
+    if unread and now < r.since + PATIENCE_LOOKING:
         for name in unread:
             d.ask(watch, Look(name), 1.0, now)
-        for name, seen in watch.drifted.items():
-            if name in unread:
-                d.record.append(seen)
-        d.wake(r.since + 10.0)
+        d.record.extend(seen for name, seen in watch.drifted.items() if name in unread)
+        d.wake(r.since + PATIENCE_LOOKING)
         return
     strange = [name for name, seen in r.looked.items() if seen.owner != r.id and name not in r.lost]
     if strange:
@@ -395,14 +394,20 @@ def _looking(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
         if r.plan.origin is None or _stopped(d, r, r.plan.origin, now):
             why = "the commit was complete on every router when the process died"
             d.record.append(e.Finished(Outcome.PROMOTED, why))
-    elif not r.reached:
-        d.need(r, Acquire(force=True), now)
-        if now >= r.since + r.plan.budget.release:
-            d.record.append(e.Finished(Outcome.INCOMPLETE, "no router could be reached"))
     else:
+        _take_again(d, r, now)
+
+
+def _take_again(d: Decision, r: Rollout, now: float) -> None:
+    """What is still ours is taken under a new fence, and goes back from there."""
+    if r.reached:
         wanted = r.recovered is not None and r.recovered.finish
         more = ", and what the routers show is not its last step any more" if wanted else ""
         d.record.append(_turn("recovery", f"the process that drove this release died{more}"))
+        return
+    d.need(r, Acquire(force=True), now)
+    if now >= r.since + r.plan.budget.release:
+        d.record.append(e.Finished(Outcome.INCOMPLETE, "no router could be reached"))
 
 
 def _committed(r: Rollout, name: str) -> bool:

@@ -4,6 +4,7 @@ Each check is one small function that raises `Violation`; `Invariants` only says
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from releaser.core import events as e
@@ -34,8 +35,12 @@ class Violation(BaseException):
     """Invariant `number` does not hold."""
 
     def __init__(self, number: int, what: str) -> None:
-        super().__init__(f"invariant {number} ({COVERED[number]}): {what}")
+        super().__init__(number, what)  # its arguments as they are, so that it travels between processes
         self.number = number
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"invariant {self.number} ({COVERED[self.number]}): {self.what}"
 
 
 @dataclass(slots=True)
@@ -319,14 +324,14 @@ def check_alarm(book: Book, event: e.Finished) -> None:
 
 def check_deadline(it: Invariants, book: Book, rollout: Rollout) -> None:
     """At every entry: how long has the phase lasted that this entry was written in?"""
-    limit = LIMITS.get(book.phase, lambda plan: float("inf"))(book.plan)
+    limit = LIMITS[book.phase](book.plan) if book.phase in LIMITS else float("inf")
     if not book.waited and it.now - book.since > limit + SLACK + book.plan.budget.deadman:
         raise Violation(13, f"{book.id} was {book.phase} for {it.now - book.since:.0f} s, the limit is {limit:.0f} s")
     if rollout.phase is not book.phase:
         book.phase, book.since, book.waited = rollout.phase, it.now, bool(rollout.paused or rollout.held)
 
 
-LIMITS = {
+LIMITS: dict[Phase, Callable[[Plan], float]] = {
     Phase.ACQUIRING: lambda plan: 60.0,
     Phase.PLACING: lambda plan: plan.budget.step,
     Phase.STARTING: lambda plan: plan.budget.step,

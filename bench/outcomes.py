@@ -22,8 +22,6 @@ from releaser.core.events import Entry
 from releaser.testing.app import logged
 
 RATE = 200.0
-QUIET = 5.0
-"""Seconds of load before a release begins."""
 PATIENCE = 400.0
 SEED = 7
 
@@ -41,8 +39,8 @@ class Case:
 
 CASES = (
     Case("outage", "outage", 5, 3.0, 5.0),
-    Case("dead port", "dies", 3, None, None),
-    Case("hang", "hang", 3, None, None),
+    Case("dead port", "dies", 3, 3.0, 5.0),
+    Case("hang", "hang", 3, 3.0, 5.0),
     Case("five times the errors", f"errors:{5 * BASE_RATE}", 3, None, 12.0),
 )
 
@@ -66,7 +64,7 @@ class Release:
 def measure(*, quick: bool) -> list[Figure]:
     figures = _simulated(9 if quick else 400)
     with place() as here:
-        figures += _good(_release(here, "1.1.0", "none"))
+        figures += _good(_release(here, "1.1.0", "none", quiet=20.0))
         for case in CASES:
             names = [
                 f"{index + 2}.{number}.0"
@@ -79,11 +77,12 @@ def measure(*, quick: bool) -> list[Figure]:
     return figures
 
 
-def _release(here: Place, version: str, fault: str) -> Release:
+def _release(here: Place, version: str, fault: str, *, quiet: float = 3.0) -> Release:
+    """`quiet`: seconds of load before the release begins."""
     here.build(version, fault)
     memory: dict[str, float] = {}
     with traffic(here.url, RATE, version, here.root / f"load-{version}.json") as seen:
-        time.sleep(QUIET)
+        time.sleep(quiet)
         process = here.promote(version)
         until = time.monotonic() + PATIENCE
         while process.poll() is None:

@@ -90,7 +90,9 @@ def _bad(session: Session, hand: Stagehand, load: Load) -> Chapter:
     hand.chapter("3 of 4: 1.2.0 fails one request in five. Its users' requests will tell")
     began, since = time.monotonic(), len(load.results)
     rollout = _promoted(session, "1.2.0", hand)
-    return _told(rollout, "A bad version,", Outcome.ROLLED_BACK, began, load.results[since:])
+    told = _told(rollout, "A bad version,", Outcome.ROLLED_BACK, began, load.results[since:])
+    by_the_judge = rollout.turned is not None and rollout.turned.cause == "judge"
+    return replace(told, good=told.good and by_the_judge)
 
 
 def _told(r: Rollout, title: str, must: Outcome, began: float, sent: list[Sent]) -> Chapter:

@@ -93,7 +93,7 @@ def decide(r: Rollout, watch: Watch, now: float) -> Decision:
         if d.record:
             return d
     PHASES[r.phase](d, r, watch, now)
-    if not d.record and r.phase not in BACKWARD:
+    if not d.record and r.phase not in BACKWARD and r.phase is not Phase.LOOKING:
         d.wake(_limit_at(r))
         d.wake(_release_limit_at(r))
     return d
@@ -104,13 +104,13 @@ def _turn(cause: e.Cause, why: str, *, mark_bad: bool = False, by: str = "releas
 
 
 def _limit_at(r: Rollout) -> float:
-    if r.phase in PATIENT and (r.asked_approval is not None or r.paused or r.held):
+    if r.committed or (r.phase in PATIENT and (r.asked_approval is not None or r.paused or r.held)):
         return math.inf
     return r.since + r.credit + phase_limit(r.phase, r.plan)
 
 
 def _release_limit_at(r: Rollout) -> float:
-    if r.asked_approval is not None or r.paused or r.held:
+    if r.committed or r.asked_approval is not None or r.paused or r.held:
         return math.inf
     return r.opened + r.release_credit + r.plan.budget.release
 
@@ -123,8 +123,8 @@ def _must_turn(r: Rollout, watch: Watch, now: float) -> e.TurnedBack | e.Finishe
         return None
     if r.unrecognised:
         return _turn("failure", f"the journal holds an event of a later version ({r.unrecognised})")
-    if r.lost:
-        names = ", ".join(sorted(r.lost))
+    if r.lost or r.fired:
+        names = ", ".join(sorted(r.lost | r.fired))
         return _turn("superseded", f"{names} is no longer ours to write: its timer fired or another holder took over")
     over = now >= _limit_at(r)
     if over or now >= _release_limit_at(r):
@@ -406,8 +406,11 @@ def _take_again(d: Decision, r: Rollout, now: float) -> None:
         d.record.append(_turn("recovery", f"the process that drove this release died{more}"))
         return
     d.need(r, Acquire(force=True), now)
-    if now >= r.since + r.plan.budget.release:
+    give_up = r.since + r.plan.budget.release
+    if now >= give_up:
         d.record.append(e.Finished(Outcome.INCOMPLETE, "no router could be reached"))
+    else:
+        d.wake(give_up)
 
 
 def _committed(r: Rollout, name: str) -> bool:
@@ -477,14 +480,18 @@ def _give_up_at(r: Rollout) -> float:
 def _settling(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     """Disarm, write the ledgers, stop the candidate. Traffic is home already."""
     settlement = _settlement(r)
-    held = r.reached if r.plan.kind == "promote" else frozenset(r.routers())
+    held = r.owned if r.plan.kind == "promote" else frozenset(r.routers())
     open_ = sorted(held - r.settled - r.lost)
     for name in open_:
-        d.need(r, Settle(name, settlement, urgent=True), now)
+        if name in r.reached:
+            d.need(r, Settle(name, settlement, urgent=True), now)
+    if any(name not in r.reached for name in open_):
+        d.need(r, Acquire(force=True), now)
     open_ += _keep(d, r, now)
     candidate = r.plan.to.id if r.plan.kind == "promote" else r.plan.origin
     quick = r.turned is not None and r.turned.cause == "signal"
     keep = candidate is None or quick or settlement == "committed" or not (r.started or r.plan.kind == "rollback")
+    keep = keep or bool(r.lost)  # users may still be sent there: whoever took the router stops it
     stopped = keep or _stopped(d, r, candidate or "", now)
     if not open_ and stopped:
         d.record.append(_back(r))

@@ -105,6 +105,11 @@ class Rollout:
     turned_at: float = 0.0
     back_at: float | None = None
     lost: frozenset[str] = frozenset()
+    """Routers that another rollout took."""
+    fired: frozenset[str] = frozenset()
+    """Routers where our lease or timer ran out and nobody else took over: they are taken again before they are written."""
+    owned: frozenset[str] = frozenset()
+    """Routers whose ledger we took at some time and nobody took from us: each of them needs an ending."""
     settled: frozenset[str] = frozenset()
     stopped: frozenset[str] = frozenset()
     alarmed: frozenset[str] = frozenset()
@@ -237,10 +242,14 @@ def _issued(r: Rollout, event: e.Issued, at: float) -> Rollout:
 
 
 def _acquired(r: Rollout, event: e.Acquired, at: float) -> Rollout:
-    """What a router showed before the fence was ours may have changed until then: only what comes after it counts."""
-    fresh = frozenset(event.reached) - r.reached
+    """What was under way, or was seen, before this fence was ours does not count any more."""
+    same, reached = event.fence == r.fence, frozenset(event.reached)
+    fresh = reached - r.reached if same else reached
     seen = {name: split for name, split in r.seen.items() if name not in fresh}
-    r = replace(r, fence=event.fence, reached=r.reached | fresh, seen=seen, pending=_without(r, Acquire))
+    r = replace(
+        r, fence=event.fence, reached=r.reached | fresh if same else fresh, seen=seen, owned=r.owned | fresh,
+        fired=r.fired - fresh, pending=_without(r, Acquire) if same else {},
+    )  # fmt: skip
     if r.phase is Phase.ACQUIRING:
         return _enter(r, Phase.PLACING, at)
     if r.phase is Phase.RAISING:
@@ -396,10 +405,20 @@ def _effect_failed(r: Rollout, event: e.EffectFailed, at: float) -> Rollout:
     return replace(r, pending=pending, tries=tries)
 
 
-def _lost(r: Rollout, event: e.Lost | e.Fired, at: float) -> Rollout:
-    pending = {command: flight for command, flight in r.pending.items() if subject_of(command) != event.router}
-    r = replace(r, lost=r.lost | {event.router}, pending=pending, armed=r.armed - {event.router})
-    return _perhaps_back(r, at)
+def _lost(r: Rollout, event: e.Lost, at: float) -> Rollout:
+    r = _out_of_hand(r, event.router)
+    return _perhaps_back(replace(r, lost=r.lost | {event.router}, owned=r.owned - {event.router}), at)
+
+
+def _fired(r: Rollout, event: e.Fired, at: float) -> Rollout:
+    return replace(_out_of_hand(r, event.router), fired=r.fired | {event.router})
+
+
+def _out_of_hand(r: Rollout, router: str) -> Rollout:
+    """We may not write there any more, and do not know what it shows."""
+    pending = {command: flight for command, flight in r.pending.items() if subject_of(command) != router}
+    seen = {name: split for name, split in r.seen.items() if name != router}
+    return replace(r, pending=pending, seen=seen, reached=r.reached - {router}, armed=r.armed - {router})
 
 
 def _router_seen(r: Rollout, event: e.RouterSeen, at: float) -> Rollout:
@@ -422,7 +441,7 @@ def _recovered(r: Rollout, event: e.Recovered, at: float) -> Rollout:
     begin = Phase.RAISING if r.plan.kind == "rollback" and not r.fence else Phase.LOOKING
     return _enter(
         r, begin, at, boot=event.boot, opened=at, turned_at=at, pending={}, tries={}, seen={}, looked={},
-        reached=frozenset(), armed=frozenset(), lost=frozenset(), settled=frozenset(), stopped=frozenset(), passed=None,
+        reached=frozenset(), armed=frozenset(), lost=frozenset(), fired=frozenset(), settled=frozenset(), stopped=frozenset(), passed=None,
         paused=None, held=None, hurry=None, asked_approval=None, release_credit=0.0, recovered=event, back_at=None,
     )  # fmt: skip
 
@@ -460,7 +479,7 @@ HANDLERS: dict[type, Handler] = {
     e.Stopped: _stopped,
     e.EffectFailed: _effect_failed,
     e.Lost: _lost,
-    e.Fired: _lost,
+    e.Fired: _fired,
     e.RouterSeen: _router_seen,
     e.Alarmed: _alarmed,
     e.Recovered: _recovered,

@@ -9,6 +9,7 @@ from functools import partial
 from releaser.core import events as e
 from releaser.core.rollout import Phase, Rollout
 from releaser.engine.messages import Notice, Person
+from releaser.engine.perform import whose
 from releaser.errors import FencedError, PortError
 from releaser.ports import Clock, Executor, Mailbox, Request, World
 
@@ -59,8 +60,9 @@ class Keeper:
             if taken:
                 site.ledger.edit({"taken": taken}, within=self.period)
         except FencedError as error:
-            event = e.Fired(router, str(error)) if error.code == "fired" else e.Lost(router, str(error))
-            self.mailbox.put(Notice(self.rollout, fence, router, event))
+            event = whose(router, self.rollout, self.world, error)
+            if event is not None:
+                self.mailbox.put(Notice(self.rollout, fence, router, event))
         except PortError:
             return
 

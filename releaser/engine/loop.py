@@ -239,4 +239,4 @@ def _goes_back(command: Command) -> bool:
 def _still_ours(r: Rollout, router: str) -> bool:
     """A renewal that was refused is news only while the router should still be renewed."""
     settling = any(isinstance(c, Settle) and c.router == router for c in (*r.pending, *r.tries))
-    return r.phase is not Phase.DONE and router not in r.settled and router not in r.lost and not settling
+    return r.phase is not Phase.DONE and router in r.reached and router not in r.settled and not settling

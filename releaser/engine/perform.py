@@ -1,6 +1,6 @@
 """The one place where commands meet the world: each becomes calls of ports, and whatever comes of them becomes facts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ from releaser.engine.messages import Fact
 from releaser.errors import FailedError, FencedError, HeldError, PortError, RefusedError, UnknownError, UnreachableError
 from releaser.ports import Claim, Clock, Frozen, LedgerState, Settling, World
 
-__all__ = ["perform"]
+__all__ = ["perform", "whose"]
 
 Facts = tuple[Fact, ...]
 
@@ -37,7 +37,7 @@ def perform(command: Command, attempt: int, r: Rollout, world: World, clock: Clo
     try:
         return ACTIONS[type(command)](command, attempt, r, world, clock)
     except FencedError as error:
-        return (_lost(command, r, error),)
+        return (_fenced(command, attempt, r, world, error),)
     except UnreachableError as error:
         return _no_answer(command, attempt, "unreachable", str(error))
     except UnknownError as error:
@@ -48,11 +48,20 @@ def perform(command: Command, attempt: int, r: Rollout, world: World, clock: Clo
         return _no_answer(command, attempt, "failed", f"{type(error).__name__}: {error}")
 
 
-def _lost(command: Command, r: Rollout, error: FencedError) -> Fact:
+def _fenced(command: Command, attempt: int, r: Rollout, world: World, error: FencedError) -> Fact:
     router = subject_of(command)
-    if router not in r.routers():
-        return e.EffectFailed(command, 0, "failed", str(error))
-    return e.Fired(router, str(error)) if error.code == "fired" else e.Lost(router, str(error))
+    if router not in world.sites:
+        return e.EffectFailed(command, attempt, "failed", str(error))
+    return whose(router, r.id, world, error) or e.EffectFailed(command, attempt, "unknown", str(error))
+
+
+def whose(router: str, rollout: str, world: World, error: FencedError) -> e.Lost | e.Fired | None:
+    """We may not write there any more: did another rollout take it, or is it only our own time that is over? None: unknown."""
+    try:
+        owner = world.sites[router].ledger.read(within=3.0).rollout
+    except PortError:
+        return None
+    return e.Fired(router, str(error)) if owner == rollout else e.Lost(router, str(error))
 
 
 def _no_answer(command: Command, attempt: int, how: Any, why: str) -> Facts:
@@ -65,7 +74,7 @@ def _no_answer(command: Command, attempt: int, how: Any, why: str) -> Facts:
 
 
 def _acquire(command: Acquire, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
-    return _raise_fence(r, world) if command.force else _take_lease(r, world)
+    return _raise_fence(command, attempt, r, world) if command.force else _take_lease(r, world)
 
 
 def _claim(r: Rollout, world: World, seen_fence: int | None) -> Claim:
@@ -135,26 +144,32 @@ def _give_back(r: Rollout, world: World, taken: list[str], fence: int) -> None:
             continue
 
 
-def _raise_fence(r: Rollout, world: World) -> Facts:
-    """1 + the highest fence on whichever routers answer, at once, whoever holds a lease there."""
-    names = [name for name in r.routers() if name not in r.lost]
+def _raise_fence(command: Acquire, attempt: int, r: Rollout, world: World) -> Facts:
+    """The fence on whichever routers answer, at once, whoever holds a lease there. What a newer rollout took stays its own."""
+    names = [name for name in r.routers() if name not in r.lost and name not in r.settled]
     read = world.together([partial(_try, partial(world.sites[name].ledger.read, within=3.0)) for name in names])
     states = {name: state for name, state in zip(names, read, strict=True) if isinstance(state, LedgerState)}
     if not states:
         raise UnreachableError("no router answers")
-    highest = max(state.fence for state in states.values())
-    ours = r.fence if r.reached and all(s.fence <= r.fence for s in states.values()) else 0
-    fence = ours or highest + 1
-    answers = world.together(
-        [
-            partial(_try, partial(world.sites[n].ledger.acquire, _claim(r, world, None), fence, force=True, within=3.0))
-            for n in states
-        ]
-    )
-    reached = tuple(n for n, answer in zip(states, answers, strict=True) if isinstance(answer, LedgerState))
+    newer = [name for name, state in states.items() if r.fence and state.fence >= r.fence and state.rollout != r.id]
+    lost = tuple(e.Lost(name, f"{states[name].rollout or 'somebody'} took it since") for name in newer)
+    fence, wanted = _next_fence(r, {name: state.fence for name, state in states.items() if name not in newer})
+    acquire = {
+        n: partial(world.sites[n].ledger.acquire, _claim(r, world, None), fence, force=True, within=3.0) for n in wanted
+    }
+    answers = world.together([partial(_try, call) for call in acquire.values()])
+    reached = tuple(name for name, answer in zip(wanted, answers, strict=True) if isinstance(answer, LedgerState))
     if not reached:
-        raise UnreachableError("no router took the new fence")
-    return (e.Acquired(fence, reached, tuple(name for name in names if name not in reached)),)
+        return (*lost, e.EffectFailed(command, attempt, "unreachable", "no router took the new fence"))
+    return (*lost, e.Acquired(fence, reached, tuple(name for name in names if name not in reached)))
+
+
+def _next_fence(r: Rollout, fences: Mapping[str, int]) -> tuple[int, list[str]]:
+    """(fence, routers that take it): ours on those that lack it where it is above theirs; else 1 + the highest, on all."""
+    missing = [name for name in fences if name not in r.reached]
+    if r.reached and all(fences[name] < r.fence for name in missing):
+        return r.fence, missing
+    return 1 + max(fences.values(), default=r.fence), list(fences)
 
 
 def _try(call: Callable[[], Any]) -> Any:

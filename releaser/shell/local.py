@@ -98,11 +98,13 @@ def _lay_out(agent: Path) -> None:
 def _compile(agent: Path) -> None:
     """For the Python that runs us, and synced, because a half-written cache would stop the guard after a power cut.
 
-    Another Python finds a cache of its own name, or none and makes it.
+    Another Python finds a cache of its own name, or none and makes it. The place is where `python -I` looks for it, whatever
+    PYTHONPYCACHEPREFIX says to us.
     """
     for source in agent.glob("releaser/**/*.py"):
-        cached = py_compile.compile(str(source), doraise=True)
-        with Path(str(cached)).open("rb") as compiled:
+        cached = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+        py_compile.compile(str(source), str(cached), doraise=True)
+        with cached.open("rb") as compiled:
             os.fsync(compiled.fileno())
 
 

@@ -14,16 +14,16 @@ AT_POINTS = (
 )  # fmt: skip
 """What happens at the how-manieth change that a process asks of a host; crashes also at a write of the journal."""
 AT_TIMES = (
-    "crash", "stopped", "slow_router", "cut_router", "partition", "slow_host", "cut_host", "reboot", "guard_dies", "candidate_crash",
+    "crash", "stopped", "loop_hangs", "slow_router", "cut_router", "partition", "slow_host", "cut_host", "reboot", "guard_dies", "candidate_crash",
     "stable_crash", "clock_jump", "rival_rollback", "rival_promote", "abort", "rollback", "pause", "resume", "approve", "advance",
-    "signal", "letter", "journal_full", "journal_locked", "counters_reset", "counters_missing", "meddling", "crash_again",
+    "signal", "letter", "journal_full", "journal_locked", "counters_reset", "counters_missing", "meddling", "crash_again", "overtaken",
 )  # fmt: skip
 FAULTS = (*AT_POINTS, "crash_at_write", *AT_TIMES)
 PHASES = tuple(phase for phase in Phase if phase is not Phase.DONE)
 EFFECTS, WRITES = 30, 45
 """How many changes and writes a whole release takes, about."""
 DURATIONS = {
-    "stopped": (5.0, 120.0), "slow_router": (2.0, 40.0), "slow_host": (2.0, 40.0), "guard_dies": (5.0, 60.0), "reboot": (1.0, 30.0),
+    "stopped": (5.0, 120.0), "loop_hangs": (5.0, 120.0), "slow_router": (2.0, 40.0), "slow_host": (2.0, 40.0), "guard_dies": (5.0, 60.0), "reboot": (1.0, 30.0),
     "clock_jump": (-90000.0, 90000.0),
 }  # fmt: skip
 
@@ -50,7 +50,10 @@ def script(chance: Random) -> tuple[Fault, ...]:
     number = 1
     while number < 5 and chance.random() < 0.4:
         number += 1
-    return tuple(draw(chance, chance.choice(FAULTS)) for _ in range(number))
+    drawn = [draw(chance, chance.choice(FAULTS)) for _ in range(number)]
+    if any(fault.kind == "crash_again" for fault in drawn):
+        drawn.append(draw(chance, chance.choice(("crash", "crash_before", "crash_at_write"))))
+    return tuple(drawn)
 
 
 def draw(chance: Random, kind: str) -> Fault:
@@ -60,6 +63,8 @@ def draw(chance: Random, kind: str) -> Fault:
         return Fault(chance.choice(("crash_before", "crash_after")), ("write", chance.randint(1, WRITES)))
     if kind == "crash_again":
         return Fault(kind, (chance.choice(("effect", "write")), chance.randint(1, 8)))
+    if kind == "overtaken":
+        return Fault(kind, ("at", 0.0), where=chance.choice(ROUTERS))
     when: tuple[str, float | str] = ("at", on_grid(chance, 0.0, 900.0))
     if chance.random() < 0.75:
         when = ("phase", chance.choice(PHASES).value)

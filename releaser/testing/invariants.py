@@ -56,12 +56,18 @@ class Book:
     """(step, fence) -> routers that rose on that PASS."""
     written: set[tuple[str, int]] = field(default_factory=set)
     """(router, generation) of every write."""
+    meant: set[str] = field(default_factory=set)
+    """Routers for which a rise was ordered, whether or not it came to that."""
     risen: set[str] = field(default_factory=set)
+    drifted: bool = False
+    """The world was not as planned when it began."""
     counted: Counter[str] = field(default_factory=Counter)
     """Router -> readings of its counters since the step was read back."""
     turned: e.TurnedBack | None = None
     turned_at: float = 0.0
     alarmed: bool = False
+    taken: bool = False
+    """Another rollout took one of its routers."""
     granted_abort: bool = False
     phase: Phase = Phase.ACQUIRING
     since: float = 0.0
@@ -111,6 +117,7 @@ class Invariants(WorldWatcher):
             book = self.books[by]
             check_fence(self, site, fence)
             check_lease(self, site, book, fence)
+            check_something_to_undo(site, book)
             book.written.add((site.name, site.generation))
             if site.split != before:
                 self._moved(site, before, book, fence)
@@ -124,7 +131,8 @@ class Invariants(WorldWatcher):
         elif split.weight(candidate) > (before.weight(candidate) if before else 0):
             step = check_one_step(self, site, before, book)
             check_ready(self, book)
-            check_pass(site, book, step, fence)
+            check_pass(self, site, book, step, fence)
+            check_drift(site, book)
             check_agreement(self, site, book, step)
             book.risen.add(site.name)
         else:
@@ -132,8 +140,15 @@ class Invariants(WorldWatcher):
 
     def acquired(self, site: FakeSite, claim: Claim, fence: int, *, force: bool) -> None:
         check_one_holder(self, site, claim, fence, force=force)
+        if not force:
+            book = self.books[claim.rollout]
+            planned = {one.router.partition("/")[2]: one.split for one in book.plan.expected}
+            book.drifted = book.drifted or planned.get(site.name) != site.split
         self.fences[site.name] = fence
         self.contact[site.name] = (claim.rollout, fence, self.now, claim.lease)
+
+    def armed(self, site: FakeSite, switch: FakeSwitch) -> None:
+        self.renewed(site, switch.fence)
 
     def renewed(self, site: FakeSite, fence: int) -> None:
         rollout, _, _, lease = self.contact[site.name]
@@ -162,6 +177,12 @@ class Invariants(WorldWatcher):
 
     # processes
 
+    def renews(self, process: Process) -> None:
+        check_sign_of_life(self, process)
+
+    def spins(self, process: Process) -> None:
+        raise Violation(13, f"{process.name} writes and writes in one turn")
+
     def calls(self, process: Process, call: str, host: str, work: Work) -> None:
         check_intent(process, call, work)
         check_read_before_repeat(call, host, work)
@@ -173,6 +194,8 @@ class Invariants(WorldWatcher):
         book = self.books[rollout.id]
         check_deadline(self, book, rollout)
         match event:
+            case e.Issued(command=Shift(urgent=False, router=router)):
+                book.meant.add(router.partition("/")[2])
             case e.Passed():
                 check_evidence(self, book, event)
                 book.passes[event.step] += 1
@@ -186,8 +209,9 @@ class Invariants(WorldWatcher):
                 check_real_failure(self, book, event)
                 book.turned, book.turned_at = event, self.now
                 self._watch_way_back(book)
-            case e.Alarmed():
-                book.alarmed = True
+            case e.Lost() | e.Alarmed():
+                book.taken |= isinstance(event, e.Lost)
+                book.alarmed |= isinstance(event, e.Alarmed)
             case e.Paused() | e.Held() | e.ApprovalAsked():
                 book.waited = True
             case e.Finished():
@@ -202,6 +226,7 @@ class Invariants(WorldWatcher):
         check_outcome(self, book, event.outcome)
         check_abort_wins(book, event.outcome)
         check_alarm(book, event)
+        check_attempts(self, book, event)
 
     def hindered(self) -> None:
         """A process was stopped or killed, or its journal was: deadlines of the present phase are no measure now."""
@@ -253,6 +278,16 @@ def check_lowering(it: Invariants, site: FakeSite, book: Book) -> None:
         raise Violation(10, f"{site.name} is changed by going back, and nothing was to undo there")
 
 
+def check_something_to_undo(site: FakeSite, book: Book) -> None:
+    if book.plan.kind == "promote" and site.name not in book.meant:
+        raise Violation(10, f"{site.name} is written by going back, and no rise was ever ordered there")
+
+
+def check_drift(site: FakeSite, book: Book) -> None:
+    if book.drifted:
+        raise Violation(27, f"{site.name} is changed by {book.id}, and the world is not what it was planned for")
+
+
 def check_way_back(it: Invariants, site: FakeSite, book: Book) -> None:
     target = book.plan.to.id
     if site.split != Split.all_to(target):
@@ -263,7 +298,7 @@ def check_way_back(it: Invariants, site: FakeSite, book: Book) -> None:
         raise Violation(6, f"{site.name} is taken back to {target}, which does not run")
 
 
-def check_pass(site: FakeSite, book: Book, step: int, fence: int) -> None:
+def check_pass(it: Invariants, site: FakeSite, book: Book, step: int, fence: int) -> None:
     routers = book.used.get((step, fence))
     if routers is None:
         if not book.passes[step - 1]:
@@ -271,7 +306,7 @@ def check_pass(site: FakeSite, book: Book, step: int, fence: int) -> None:
         book.passes[step - 1] -= 1
         book.used[(step, fence)] = {site.name}
         book.counted.clear()
-    elif site.name in routers:
+    elif site.name in routers and site.name not in it.meddled:
         raise Violation(4, f"{site.name} rises to step {step + 1} twice on one PASS")
     else:
         routers.add(site.name)
@@ -311,7 +346,7 @@ def check_back_in_time(it: Invariants, book: Book) -> None:
     for site in it.world.sites.values():
         weight = site.split.weight(candidate) if site.split and candidate else 0
         ours = site.ledger.get("rollout") == book.id
-        if weight and ours and not book.plan.first and site.name not in it.unguarded and book.outcome is None:
+        if weight and ours and not book.plan.first and site.name not in it.unguarded | it.meddled and book.outcome is None:
             over = book.plan.budget.rollback + SLACK
             raise Violation(11, f"{site.name} still sends {weight} % to {candidate}, {over:.0f} s after the decision")
 
@@ -320,6 +355,23 @@ def check_alarm(book: Book, event: e.Finished) -> None:
     over = event.seconds_to_stable is not None and event.seconds_to_stable > book.plan.budget.rollback
     if over and not book.alarmed:
         raise Violation(12, f"{book.id} was over its rollback budget and raised no alarm")
+
+
+def check_attempts(it: Invariants, book: Book, event: e.Finished) -> None:
+    """Whoever gives up while users are still on the candidate has tried for as long as a release may take."""
+    plan = book.plan
+    if event.outcome is not Outcome.INCOMPLETE or plan.kind != "promote" or plan.first or book.taken:
+        return
+    left = [site.name for site in it.world.sites.values() if site.split and site.split.weight(plan.to.id)]
+    if left and it.now - book.turned_at < plan.budget.release:
+        raise Violation(12, f"{book.id} gives up {it.now - book.turned_at:.0f} s after its decision, {left} not back")
+
+
+def check_sign_of_life(it: Invariants, process: Process) -> None:
+    periods = [driven.rollout.plan.budget.deadman / 3 for driven in process.loop.driven.values()]
+    silent = process.now() - process.loop.last_turn
+    if periods and silent > max(periods) + 1.0:
+        raise Violation(16, f"{process.name} renews although its loop has stood still for {silent:.0f} s")
 
 
 def check_deadline(it: Invariants, book: Book, rollout: Rollout) -> None:
@@ -454,6 +506,8 @@ def check_outcome(it: Invariants, book: Book, outcome: Outcome) -> None:
         if site.ledger.get("rollout") != book.id or (site.name in it.disturbed and outcome is not Outcome.PROMOTED):
             continue
         weight = site.split.weight(plan.to.id) if site.split else 0
+        if site.name in it.meddled:
+            continue
         if outcome is Outcome.PROMOTED and (weight != 100 or site.ledger["current"] != plan.to.id):
             raise Violation(29, f"{book.id} is promoted and {site.name} shows {site.split}")
         if outcome in {Outcome.ROLLED_BACK, Outcome.CANCELLED} and plan.kind == "promote" and weight:

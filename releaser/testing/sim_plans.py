@@ -10,14 +10,14 @@ from releaser.config.compile import compile_promotion
 from releaser.config.compile_back import compile_rollback
 from releaser.config.environment import Artifact, Environment, Fleet, Router, Target
 from releaser.config.environment import Probe as ProbeModel
-from releaser.config.observed import Refusals, Seen, Underway
+from releaser.config.observed import Seen
 from releaser.config.playbook import Playbook, load_playbook
 from releaser.core.plan import Approval, Budget, HealthRule, Plan
 from releaser.core.values import Release
 from releaser.engine.places import shipped
 from releaser.testing.sim_world import ROUTERS
 
-__all__ = ["BAD", "NEW", "NEWER", "OLD", "STABLE", "Shape", "promotion", "way_back"]
+__all__ = ["BAD", "NEW", "NEWER", "OLD", "STABLE", "promotion", "way_back"]
 
 OLD, STABLE, NEW, NEWER, BAD = (Release.of(v, letter * 64, "c" * 64) for v, letter in zip(("1.3.9", "1.4.0", "1.5.0", "1.6.0", "1.3.8"), "abdef", strict=True))  # fmt: skip
 CADENCE = 22.5
@@ -43,12 +43,6 @@ def environment(name: str = "production") -> Environment:
 @cache
 def playbook(name: str) -> Playbook:
     return load_playbook((shipped("playbooks"),), name)
-
-
-class Shape(str):
-    """How a plan differs from the shipped canary: canary, approval, hold, fine, probes."""
-
-    __slots__ = ()
 
 
 def shaped(plan: Plan, shape: str) -> Plan:
@@ -79,12 +73,9 @@ def promotion(seen: tuple[Seen, ...], release: Release, shape: str, *, unfreeze:
     return shaped(made, shape) if isinstance(made, Plan) else None
 
 
-def way_back(seen: tuple[Seen, ...], running: frozenset[str], *, to: str | None = None) -> Plan | None:
+def way_back(seen: tuple[Seen, ...], running: frozenset[str] | None, *, to: str | None = None) -> Plan | None:
     """The plan of `releaser rollback`; None where there is nothing to go back to."""
     made = compile_rollback(environment(), seen, to=to, running=running)
     if not isinstance(made, Plan):
         return None
     return replace(made, budget=COARSE, health=HealthRule(every=CADENCE, ready_within=150.0), poll=CADENCE)
-
-
-_ = (Refusals, Underway)

@@ -29,6 +29,8 @@ CHANGES = frozenset({"acquire", "place", "start", "stop", "rehearse", "arm", "sh
 """Calls that change a host; faults are counted by them."""
 POOL = 4
 TICK = 1e-6
+MOST_WRITES = 300
+"""Appends in one turn, beyond which it will never end."""
 
 
 class Crash(BaseException):
@@ -37,6 +39,10 @@ class Crash(BaseException):
 
 class ProcessWatcher(Protocol):
     """Told what a process does, before or after it is done."""
+
+    def renews(self, process: "Process") -> None: ...
+
+    def spins(self, process: "Process") -> None: ...
 
     def calls(self, process: "Process", call: str, host: str, work: "Work") -> None: ...
 
@@ -148,6 +154,9 @@ class Process:
         """Dead, but what its threads had sent to hosts still arrives there."""
         self.held_up = 0.0
         """Until when it does nothing: stopped by a signal, or waiting for its disk."""
+        self.hung = 0.0
+        """Until when the loop's thread hangs, and only that one."""
+        self.writes = 0
         self.next_turn = float("inf")
         self.loop = Loop(Recorder(self, self.spool, (self,)), self, self, self)
 
@@ -162,6 +171,9 @@ class Process:
     # its journal
 
     def append(self, entries: Sequence[Entry], *, patience: float | None = None) -> None:
+        self.writes += 1
+        if self.writes > MOST_WRITES:
+            self.watcher.spins(self)
         trouble = self._trouble("write")
         if trouble == "crash_before":
             raise Crash
@@ -299,9 +311,10 @@ class Process:
         if self.dead or now != self.next_turn:
             return
         self.next_turn = float("inf")
-        if now < self.held_up:
-            self._turn_at(self.held_up)
+        if now < max(self.held_up, self.hung):
+            self._turn_at(max(self.held_up, self.hung))
             return
+        self.writes = 0
         doing = Work()
         self._do(self.loop.turn, doing)
         if doing.elapsed:
@@ -336,6 +349,8 @@ class Wire:
             process.watcher.calls(process, call, host, work)
             if not process.dead:
                 trouble = process.trouble("effect")
+        elif call == "renew":
+            process.watcher.renews(process)
         work.calls += 1
         if not process.network.reaches(process.name, host, now):
             work.elapsed += min(within, 3.0)

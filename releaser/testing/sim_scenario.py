@@ -15,7 +15,7 @@ from releaser.engine.messages import Person
 from releaser.engine.observe import observe
 from releaser.engine.recover import resume, take_over
 from releaser.errors import RefusedError
-from releaser.ports import Request
+from releaser.ports import Frozen, Request
 from releaser.testing.faults import AT_POINTS, Fault, script
 from releaser.testing.invariants import Invariants, Violation
 from releaser.testing.sim_plans import NEW, NEWER, OLD, STABLE, promotion, way_back
@@ -29,7 +29,7 @@ HORIZON = 3 * 86400.0
 RESTARTS = 3
 
 Shape = Literal["canary", "approval", "approval or hold", "hold", "fine", "probes", "first"]
-Sequel = Literal["nothing", "rollback soon", "rollback late", "promote again"]
+Sequel = Literal["nothing", "rollback soon", "rollback late", "rollback to it", "promote again"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Setting:
         quality = QUALITIES[0] if chance.random() < 0.5 else chance.choice(QUALITIES)
         shapes: tuple[Shape, ...] = ("approval", "approval or hold", "hold", "fine", "probes", "first")
         shape: Shape = "canary" if chance.random() < 0.6 else chance.choice(shapes)
-        sequels: tuple[Sequel, ...] = ("rollback soon", "rollback late", "promote again")
+        sequels: tuple[Sequel, ...] = ("rollback soon", "rollback late", "rollback to it", "promote again")
         sequel: Sequel = "nothing" if chance.random() < 0.7 else chance.choice(sequels)
         return cls(quality, shape, sequel)
 
@@ -101,7 +101,7 @@ class Scenario(Invariants):
         self.by_phase = [fault for fault in self.faults if fault.when[0] == "phase"]
         self.phase: dict[str, Phase] = {}
         self.restarts = 0
-        self.unanswered_people = 0
+        self.asked = self.unanswered_people = 0
         self.sequel_done = self.setting.sequel == "nothing"
 
     def run(self) -> None:
@@ -145,12 +145,13 @@ class Scenario(Invariants):
         process.troubles = troubles
         self._open(process, plan, f"{release.version}.{machine}{len(self.rollouts)}")
 
-    def _roll_back(self, machine: str) -> None:
-        """`releaser rollback` from a machine that has no journal of what runs."""
+    def _roll_back(self, machine: str, to: str | None = None) -> None:
+        """`releaser rollback [--to]` from a machine that has no journal of what runs."""
         process = self._process(machine, machine)
         ports = self.world.ports(process, f"somebody@{machine}")
         observed = observe(ports)
-        plan = way_back(observed.seen(dict.fromkeys(ports.sites, 1)), observed.running())
+        running = observed.running() if observed.slots else None
+        plan = way_back(observed.seen(dict.fromkeys(ports.sites, 1)), running, to=to)
         if plan is None:
             self.say(machine, "rollback: nothing to go back to")
             return
@@ -159,6 +160,9 @@ class Scenario(Invariants):
     def _recover(self, name: str, finish: bool) -> None:
         """`releaser recover` on the machine whose process died."""
         dead = self.rollouts[name]
+        if self.timeline.now < dead.journal.full_until:
+            self.timeline.after(5.0, partial(self._recover, name, finish))
+            return
         process = self._process(dead.name, dead.journal.id)
         process.boot = dead.boot if self.chance.random() < 0.7 else f"{dead.boot}+"
         process.offset = dead.offset if process.boot == dead.boot else dead.offset - 4000.0
@@ -187,7 +191,8 @@ class Scenario(Invariants):
                 continue
             asked = e.Asked(verb, "bo", fields.pop("reason", "because"), **fields)  # type: ignore[arg-type]  # verbs of events.Verb
             self.unanswered_people += 1
-            process.hear(Person(name, asked, f"ask-{self.timeline.now}", partial(self._answered, name, verb)))
+            self.asked += 1
+            process.hear(Person(name, asked, f"ask-{self.asked}", partial(self._answered, name, verb)))
             return
 
     def _answered(self, name: str, verb: str, sentence: str, granted: bool) -> None:
@@ -219,6 +224,11 @@ class Scenario(Invariants):
         alive = self._driving()
         if alive:
             self.chance.choice(alive).stop_for(seconds)
+
+    def hang(self, seconds: float) -> None:
+        self.hindered()
+        for process in self._driving():
+            process.hung = self.timeline.now + seconds
 
     def _driving(self) -> list[Process]:
         return [process for process in self.processes if not process.dead and process.loop.driven]
@@ -278,6 +288,9 @@ class Scenario(Invariants):
                     self.timeline.after(600.0, partial(self._roll_back, "d"))
                 case "rollback late":
                     self.timeline.after(90000.0, partial(self._roll_back, "d"))
+                case "rollback to it":
+                    self.timeline.after(600.0, partial(self._roll_back, "d"))
+                    self.timeline.after(1200.0, partial(self._roll_back, "e", NEW.id))
                 case "promote again":
                     self.timeline.after(400.0, partial(self._promote, "d", NEWER, "canary", {}))
 
@@ -340,6 +353,18 @@ def _meddle(s: Scenario, fault: Fault) -> None:
     s.world.sites[fault.where].meddle(Split.of({STABLE.id: 90, NEW.id: 10}))
 
 
+def _overtaken(s: Scenario, fault: Fault) -> None:
+    """Between the plan and its first effect somebody freezes the environment, changes a router, or is quicker."""
+    match s.chance.choice(("freezes", "meddles", "is quicker")):
+        case "freezes":
+            for site in s.world.sites.values():
+                site.edit({"freeze": Frozen("eve", "a quiet night", 3600.0)})
+        case "meddles":
+            _meddle(s, fault)
+        case _:
+            s.world.sites[fault.where].ledger["fence"] += 1
+
+
 def _letter(s: Scenario, fault: Fault) -> None:
     verb = s.chance.choice(("abort", "pause", "resume", "approve"))
     for site in s.world.sites.values():
@@ -349,6 +374,7 @@ def _letter(s: Scenario, fault: Fault) -> None:
 ACTS: dict[str, Callable[[Scenario, Fault], Any]] = {
     "crash": lambda s, _: s.kill(),
     "stopped": lambda s, fault: s.stop(fault.seconds),
+    "loop_hangs": lambda s, fault: s.hang(fault.seconds),
     "slow_router": _slow,
     "slow_host": _slow,
     "cut_router": lambda s, fault: _cut(s, fault, ""),
@@ -374,6 +400,6 @@ ACTS: dict[str, Callable[[Scenario, Fault], Any]] = {
     "counters_reset": lambda s, fault: s.world.users[fault.where].reset(),
     "counters_missing": _counters_missing,
     "meddling": _meddle,
-    "crash_again": lambda s, _: None,
+    "overtaken": _overtaken,
 }
 _ = (AT_POINTS, Command, Work)

@@ -55,7 +55,7 @@ def test_every_chapter_ends_as_it_must_and_nothing_is_left(scratch: Path) -> Non
         "rolled back",
         "rolled back",
     ]
-    assert all(chapter["good"] for chapter in page["chapters"])
+    assert all(chapter["good"] for chapter in page["chapters"]), page["chapters"]
     assert page["failed_by_us"] == 0
     assert page["problems"] == []
     assert page["versions"]["1.2.0"]["failed"] >= 1

@@ -42,6 +42,7 @@ def test_kill_9_at_positions_all_over_the_journal(local: Local) -> None:
             ends = (before, {version: 100})
             local.until(lambda e=ends: local.split() in e, TIMER + DELAY, f"one or the other after entry {seq}")  # type: ignore[misc]  # the lambda's default is typed by its value
             local.until(lambda: not _alive(local), TIMER + DELAY, "the lease is over")
+            local.until(lambda: _nobody_just_begins(local), TIMER + DELAY, "what was opened and no more counts as dead")
             for rollout in local.session().clear_the_way():
                 assert rollout.outcome in ENDS, (seq, rollout.finished)
             assert local.settled(), seq
@@ -49,6 +50,11 @@ def test_kill_9_at_positions_all_over_the_journal(local: Local) -> None:
             assert local.session().journal.open_rollouts("test") == []
         time.sleep(0.3)
     assert failed_by_us(load.results) == []
+
+
+def _nobody_just_begins(local: Local) -> bool:
+    opened = local.watcher.journal.open_rollouts("test")
+    return len(local.watcher.abandoned()) == len(opened)
 
 
 def _alive(local: Local) -> bool:

@@ -1,7 +1,7 @@
 import json
+import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import cache_from_source
 from io import BytesIO
 from pathlib import Path
 
@@ -113,10 +113,15 @@ def test_the_agent_is_placed_once_and_mended_when_it_was_damaged(tmp_path: Path)
     assert [entry.name for entry in (tmp_path / "agent").iterdir()] == [agent_name()]
 
 
-def test_a_placed_agent_is_compiled_for_the_python_that_runs_it(tmp_path: Path) -> None:
+def test_a_placed_agent_is_compiled_for_the_python_that_runs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sys, "pycache_prefix", str(tmp_path / "elsewhere")
+    )  # which the agent's own Python does not heed
     LocalShell(tmp_path).call("ledger.read", {"state": str(tmp_path / "state")}, within=10)
     onhost = tmp_path / "agent" / agent_name() / "releaser" / "onhost"
-    compiled = {Path(cache_from_source(str(source))).name for source in onhost.glob("*.py")}
+    compiled = {f"{source.stem}.{sys.implementation.cache_tag}.pyc" for source in onhost.glob("*.py")}
     assert {entry.name for entry in (onhost / "__pycache__").iterdir()} == compiled
 
 

@@ -125,7 +125,7 @@ def _target(name: str, memory: Memory, to: str | None) -> str | Refusals | Uncha
     ledger, current = memory.newest, memory.newest.current
     if to is not None:
         return _named(name, memory, to)
-    if ledger.candidate is not None:
+    if ledger.candidate not in {None, current}:
         if current is None:
             why = f"{ledger.candidate} is the first release of {name}: there is no way back"
             return Refusals((Refusal("no-way-back", why, (f"releaser abort -e {name}",)),))

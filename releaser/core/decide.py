@@ -479,6 +479,8 @@ def _give_up_at(r: Rollout) -> float:
 
 def _settling(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     """Disarm, write the ledgers, stop the candidate. Traffic is home already."""
+    if r.back_at is not None and r.back_at - r.turned_at > r.plan.budget.rollback and "rollback" not in r.alarmed:
+        d.record.append(e.Alarmed("rollback", r.plan.budget.rollback))
     settlement = _settlement(r)
     held = r.owned if r.plan.kind == "promote" else frozenset(r.routers())
     open_ = sorted(held - r.settled - r.lost)

@@ -248,7 +248,7 @@ def _acquired(r: Rollout, event: e.Acquired, at: float) -> Rollout:
     seen = {name: split for name, split in r.seen.items() if name not in fresh}
     r = replace(
         r, fence=event.fence, reached=r.reached | fresh if same else fresh, seen=seen, owned=r.owned | fresh,
-        fired=r.fired - fresh, pending=_without(r, Acquire) if same else {},
+        fired=r.fired - fresh, settled=r.settled - fresh, pending=_without(r, Acquire) if same else {},
     )  # fmt: skip
     if r.phase is Phase.ACQUIRING:
         return _enter(r, Phase.PLACING, at)

@@ -53,7 +53,17 @@ def script(chance: Random) -> tuple[Fault, ...]:
     drawn = [draw(chance, chance.choice(FAULTS)) for _ in range(number)]
     if any(fault.kind == "crash_again" for fault in drawn):
         drawn.append(draw(chance, chance.choice(("crash", "crash_before", "crash_at_write"))))
+    if any(fault.kind == "guard_dies" for fault in drawn) and chance.random() < 0.5:
+        drawn.extend(_unguarded(chance))
     return tuple(drawn)
+
+
+def _unguarded(chance: Random) -> tuple[Fault, Fault]:
+    """A holder that sleeps beyond its lease where no guard goes back: only the lease itself can stop it then."""
+    when, router = ("phase", chance.choice(PHASES[5:9]).value), chance.choice(ROUTERS)
+    return Fault("guard_dies", when, 0.0, router, 300.0), Fault(
+        "stopped", when, 0.5, router, on_grid(chance, 60.0, 120.0)
+    )
 
 
 def draw(chance: Random, kind: str) -> Fault:

@@ -80,7 +80,7 @@ def _simulated(name: str, folder: Path, seeds: int, first: int) -> Caught:
     seconds = time.monotonic() - began
     lines = ran.stdout.splitlines()
     if ran.returncode or not lines:
-        return Caught(name, applied=True, seconds=seconds, what=ran.stderr.strip()[-300:])
+        raise RuntimeError(f"{name} breaks the simulator itself: {ran.stderr.strip()[-600:]}")
     found = json.loads(lines[-1])
     return Caught(name, applied=True, seconds=seconds, **found)
 

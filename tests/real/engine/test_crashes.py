@@ -62,18 +62,21 @@ def _alive(local: Local) -> bool:
     return holder is not None and holder.left > 0
 
 
-def test_a_holder_that_sleeps_beyond_its_lease_writes_nothing_when_it_wakes(local: Local) -> None:
+def test_a_holder_that_sleeps_beyond_its_lease_only_cleans_up_when_it_wakes(local: Local) -> None:
+    """Its old fence is refused; under a new one, which nobody else has taken, it writes no more than the way back."""
     local.build("1.1.0")
     with local.traffic(), local.spawn("promote", "1.1.0") as process:
         until_kind(process, "Shifted")
         os.killpg(process.pid, signal.SIGSTOP)
         local.until(lambda: local.split() == {"1.0.0": 100}, TIMER + DELAY, "the guard goes back")
-        generation = local.ledger().generation
         os.killpg(process.pid, signal.SIGCONT)
         rest = list(events_of(process))
         assert process.wait() == 3, rest[-1:]
         assert local.split() == {"1.0.0": 100}
-        assert local.ledger().generation == generation
+        events = [told["event"] for told in rest if "event" in told]
+        assert any(event["kind"] == "Fired" for event in events)
+        assert [event for event in events if event["kind"] == "Shifted" and not event["urgent"]] == []
+        assert local.settled()
 
 
 def test_a_reboot_of_the_router_goes_back(local: Local) -> None:

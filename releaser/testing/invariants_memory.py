@@ -1,0 +1,98 @@
+"""What do the invariants remember of a simulated world, and what is a violation?"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from releaser.core import events as e
+from releaser.core.plan import Plan
+from releaser.core.rollout import Phase
+from releaser.core.values import Outcome
+from releaser.ports import Settling
+from releaser.testing.sim_world import SimWorld
+
+__all__ = ["COVERED", "SLACK", "Book", "Memory", "Violation"]
+
+COVERED = {
+    1: "weights", 2: "ready before weight", 3: "one step at a time", 4: "one PASS, one rise", 5: "read back at the end", 6: "capacity",
+    7: "stable stays", 8: "routers agree", 9: "nobody unanswered", 10: "nothing to undo", 11: "back within the budget", 12: "the alarm",
+    13: "deadlines", 14: "wall clock", 15: "nothing delays a rollback (by 11)", 16: "the timer", 17: "fences", 18: "leases",
+    19: "one winner", 20: "environments apart", 21: "intents", 22: "every restart ends", 23: "repeats", 24: "replay", 26: "frozen plan",
+    27: "drift", 28: "no data", 29: "promoted is promoted", 32: "audit",
+}  # fmt: skip
+"""25 (a damaged journal), 30 (secrets) and 31 (hostile strings) have no meaning here: their tests are in the store, shell and config."""
+SLACK = 8.0
+"""Seconds: the guard's own delay, calls that travel, and the attempts that go on beside them."""
+
+
+class Violation(BaseException):
+    """Invariant `number` does not hold."""
+
+    def __init__(self, number: int, what: str) -> None:
+        super().__init__(number, what)  # its arguments as they are, so that it travels between processes
+        self.number = number
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"invariant {self.number} ({COVERED[self.number]}): {self.what}"
+
+
+@dataclass(slots=True)
+class Book:
+    """What is known of one rollout, from its journal and from what it did to the world."""
+
+    id: str
+    plan: Plan
+    opened: float
+    passes: Counter[int] = field(default_factory=Counter)
+    """Step that may be left -> unused PASSes."""
+    used: dict[tuple[int, int], set[str]] = field(default_factory=dict)
+    """(step, fence) -> routers that rose on that PASS."""
+    written: set[tuple[str, int]] = field(default_factory=set)
+    """(router, generation) of every write."""
+    meant: set[str] = field(default_factory=set)
+    """Routers for which a rise was ordered, whether or not it came to that."""
+    risen: set[str] = field(default_factory=set)
+    drifted: bool = False
+    """The world was not as planned when it began."""
+    counted: Counter[str] = field(default_factory=Counter)
+    """Router -> readings of its counters since the step was read back."""
+    turned: e.TurnedBack | None = None
+    turned_at: float = 0.0
+    alarmed: bool = False
+    taken: bool = False
+    """Another rollout took one of its routers."""
+    granted_abort: bool = False
+    phase: Phase = Phase.ACQUIRING
+    since: float = 0.0
+    waited: bool = False
+    """In this phase somebody was waited for, or the process did not run."""
+    outcome: Outcome | None = None
+    ended_at: float = 0.0
+
+
+class Memory:
+    """What has happened in one environment, as the world and the journals showed it."""
+
+    def __init__(self) -> None:
+        self.world: SimWorld
+        self.books: dict[str, Book] = {}
+        self.fences: Counter[str] = Counter()
+        self.contact: dict[str, tuple[str, int, float, float]] = {}
+        """Router -> (rollout, fence, last sign of life, lease) of its holder."""
+        self.endings: dict[str, tuple[Settling, int]] = {}
+        self.disturbed: set[str] = set()
+        """Routers that somebody else than a rollout has changed, or that were away."""
+        self.meddled: set[str] = set()
+        """Routers that a person changed past the ledger."""
+        self.excused: set[str] = set()
+        """Releases whose processes were made to die."""
+        self.unguarded: set[str] = set()
+        """Routers whose guard was dead at some time, or that are rebooting."""
+        self.committed: dict[str, float] = {}
+        """Release that was replaced -> when."""
+        self.drifted = False
+        self.served = 0.0
+
+    @property
+    def now(self) -> float:
+        return self.world.timeline.now

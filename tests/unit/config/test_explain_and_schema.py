@@ -24,7 +24,7 @@ def lines(name: str, options: Registry, *settings: str) -> dict[str, tuple[str, 
 def test_every_value_says_where_it_comes_from(options: Registry) -> None:
     shown = lines("staging", options, "fleet.drain=5s")
     assert shown["targets.web.path"] == ("/srv/shop", "default")
-    assert shown["targets.web.ssh.user"] == ("deploy", "environments/staging.yaml:7")
+    assert shown["targets.web.ssh.user"] == ("deploy", "environments/staging.yaml:8")
     assert shown["targets.web.hosts[0].name"] == ("staging1.example.com", "environments/staging.yaml:6")
     assert shown["targets.web.router.backend"] == ("shop", "environments/staging.yaml:10")
     assert shown["probes.up.path"] == ("/healthz", "environments/staging.yaml:9")

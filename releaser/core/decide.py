@@ -14,7 +14,6 @@ from releaser.core.commands import (
     Arm,
     CheckHealth,
     Command,
-    Count,
     Look,
     Place,
     Rehearse,
@@ -289,7 +288,8 @@ def _look_around(d: Decision, r: Rollout, watch: Watch, now: float) -> Judgement
     """Ask what is due, journal what the judge sees, and go back on a bad verdict or a drift."""
     if watch.step != r.step:
         watch.begin(r.step, r.since)
-    _ask_around(d, r, watch, now)
+    for question, every in watch.around:
+        d.ask(watch, question, every, now)
     if drift := _drift(r, watch):
         d.record.extend(drift)
         return None
@@ -301,22 +301,11 @@ def _look_around(d: Decision, r: Rollout, watch: Watch, now: float) -> Judgement
     return judgement
 
 
-def _ask_around(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
-    plan = r.plan
-    if plan.judging.errors:
-        for router in r.moving():
-            d.ask(watch, Count(router.name), plan.poll, now)
-    for target in plan.targets:
-        d.ask(watch, CheckHealth(target.name, plan.to.id), plan.health.every, now)
-    for router in plan.routers:
-        d.ask(watch, Look(router.name), max(plan.poll, plan.budget.deadman / 2), now)
-
-
 def _drift(r: Rollout, watch: Watch) -> list[e.Event]:
     """A router that shows another split than ours: somebody else writes there, so nothing goes forward."""
     for router in r.plan.routers:
-        seen, expected = watch.drifted.get(router.name), r.plan.split_at(r.step, router)
-        if seen is not None and seen.split != expected:
+        seen = watch.drifted.get(router.name)
+        if seen is not None and seen.split != (expected := r.plan.split_at(r.step, router)):
             why = f"{router.name} shows {seen.split}, we set {expected}: somebody else changed it"
             return [seen, _turn("failure", why)]
     return []

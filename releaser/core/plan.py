@@ -1,6 +1,7 @@
 """What a release will do: environment, playbook, release and what was observed, frozen when it starts."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Literal
 
@@ -168,20 +169,22 @@ class Plan:
 
     def split_at(self, step: int, router: RouterRef) -> Split | None:
         """The split of `router` once `step` (index, -1: none yet) is reached."""
-        weight = max((s.weight for s in self.steps[: step + 1] if s.wave == router.wave), default=0)
-        if weight == 0:
-            return self.before
-        if weight == 100 or self.before is None:
-            return Split.all_to(self.to.id)
-        return _mixed(self.before, self.to.id, weight)
+        weight = 0
+        for one in self.steps[: step + 1]:
+            if one.wave == router.wave and one.weight > weight:
+                weight = one.weight
+        return self.before if weight == 0 else _mixed(self.before, self.to.id, weight)
 
     def digest(self, encoded: str) -> str:
         """sha256 over the codec's canonical JSON of this plan: 64 hex digits."""
         return sha256(encoded.encode()).hexdigest()
 
 
-def _mixed(before: Split, candidate: str, weight: int) -> Split:
+@lru_cache(maxsize=1024)
+def _mixed(before: Split | None, candidate: str, weight: int) -> Split:
     """`weight` percent to the candidate, the rest as it was divided before, in whole percents."""
+    if weight == 100 or before is None:
+        return Split.all_to(candidate)
     others = [(release, share) for release, share in before.weights if release != candidate]
     left = 100 - weight
     total = sum(share for _, share in others)

@@ -3,10 +3,11 @@
 Observations are not journaled: verdicts and passes are. After a crash this begins empty, as fresh evidence must.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from releaser.core.analysis.judge import Judge, Judgement
-from releaser.core.commands import CheckHealth, Command, Look
+from releaser.core.commands import CheckHealth, Command, Count, Look
 from releaser.core.events import Counted, HealthRead, Observation, RouterSeen
 from releaser.core.plan import Plan
 
@@ -27,6 +28,8 @@ class Watch:
     """(target, release) -> what the last answer said, in words."""
     drifted: dict[str, RouterSeen] = field(default_factory=dict)
     step: int = -1
+    around: tuple[tuple[Command, float], ...] = ()
+    """What is asked again and again in this step, and how often."""
     round: int = 0
     """Counts the steps begun: an answer to a question of an earlier round is about the world before the shift."""
 
@@ -36,6 +39,7 @@ class Watch:
     def begin(self, step: int, at: float) -> None:
         self.step = step
         self.round += 1
+        self.around = tuple(_around(self.plan, step))
         self.asked.clear()
         self.answered.clear()
         self.drifted.clear()
@@ -75,3 +79,12 @@ class Watch:
 
     def verdict(self, at: float) -> Judgement:
         return self.judge.verdict(at)
+
+
+def _around(plan: Plan, step: int) -> Iterator[tuple[Command, float]]:
+    """The counters of the routers that moved, the candidate's health, and what every router shows."""
+    wave = plan.steps[step].wave
+    if plan.judging.errors:
+        yield from ((Count(router.name), plan.poll) for router in plan.routers if router.wave == wave)
+    yield from ((CheckHealth(target.name, plan.to.id), plan.health.every) for target in plan.targets)
+    yield from ((Look(router.name), max(plan.poll, plan.budget.deadman / 2)) for router in plan.routers)

@@ -26,9 +26,9 @@ __all__ = ["Driven", "Loop"]
 
 OBSERVATIONS = (e.HealthRead, e.Counted)
 LONGEST_SLEEP = 10.0
-SLEEP_OF_DEADMAN = 1 / 6
-"""The keeper renews only while the loop's last turn is younger than a third of the dead-man's time: twice that often, at
-least, the loop turns even when nothing happens."""
+SLEEP_OF_DEADMAN = 1 / 4
+"""The keeper renews only while the loop's last turn is younger than a third of the dead-man's time, so the loop turns more
+often than that, even when nothing happens."""
 
 
 @dataclass(slots=True)

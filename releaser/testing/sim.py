@@ -4,6 +4,7 @@ Prints the distribution of outcomes, phases and faults; on a violation the seed 
 """
 
 import argparse
+import gc
 import sys
 import time
 from collections import Counter
@@ -96,6 +97,9 @@ def simulate(first: int, releases: int, *, workers: int = 1, until_violation: bo
 
 
 def _chunk(chunk: tuple[int, int]) -> Tally:
+    gc.set_threshold(
+        200_000, 10, 10
+    )  # worlds are thrown away whole; looking for cycles after every few of them is enough
     tally, began = Tally(), time.process_time()
     for seed in range(chunk[0], chunk[0] + chunk[1]):
         tally.take(play(seed))

@@ -20,9 +20,9 @@ from releaser.testing.sim_world import ROUTERS
 __all__ = ["BAD", "NEW", "NEWER", "OLD", "STABLE", "promotion", "way_back"]
 
 OLD, STABLE, NEW, NEWER, BAD = (Release.of(v, letter * 64, "c" * 64) for v, letter in zip(("1.3.9", "1.4.0", "1.5.0", "1.6.0", "1.3.8"), "abdef", strict=True))  # fmt: skip
-CADENCE = 22.5
-"""Seconds between two readings of counters, health and routers: as long as half of the dead-man's time."""
-COARSE = Budget(step=900.0, release=7200.0, rollback=60.0, deadman=2 * CADENCE)
+CADENCE = 30.0
+"""Seconds between two readings of counters, health and routers."""
+COARSE = Budget(step=900.0, release=7200.0, rollback=60.0, deadman=45.0)
 FINE = Budget(step=120.0, release=600.0, rollback=30.0, deadman=12.0)
 
 

@@ -93,10 +93,11 @@ def _figures(router: str, turns: list[Turn], seen: Seen, by_hand: list[float]) -
     back = [(turn.back - turn.decided) * 1000 for turn in turns]
     heard = [(turn.back - turn.asked) * 1000 for turn in turns]
     forward = [(turn.forward - turn.began) * 1000 for turn in turns]
-    last = [(_last_answer(seen, turn) - turn.decided) * 1000 for turn in turns]
+    ends = [*(turn.began for turn in turns[1:]), float("inf")]
+    last = [(_last_answer(seen, turn, end) - turn.decided) * 1000 for turn, end in zip(turns, ends, strict=True)]
     floor = quantile(by_hand, 0.5)
     how = f"real, {len(turns)} releases; floor: the same by hand, median of {len(by_hand)}"
-    after = f"real, {len(turns)} releases at {RATE:.0f} req/s; below 0: before the decision's line"
+    after = f"real, {len(turns)} releases at {RATE:.0f} req/s; the worst of them"
     failed = sum(sent.failed_by_us for sent in seen.sent)
     return [
         Figure(f"{router}: decision to go back -> read back, p50", quantile(back, 0.5), "ms", None, floor, how),
@@ -111,10 +112,10 @@ def _figures(router: str, turns: list[Turn], seen: Seen, by_hand: list[float]) -
     ]
 
 
-def _last_answer(seen: Seen, turn: Turn) -> float:
-    """When users last heard of the candidate in this turn."""
-    answers = [seen.answered(sent) for sent in seen.between(turn.began, turn.back + 1.5) if sent.version == "2.0.0"]
-    return max(answers, default=turn.decided)
+def _last_answer(seen: Seen, turn: Turn, end: float) -> float:
+    """When users last heard of the candidate before `end`, where the next turn's first shift begins."""
+    sent = [seen.answered(one) for one in seen.between(turn.began, end) if one.version == "2.0.0"]
+    return max(sent, default=turn.decided)
 
 
 def _by_hand(here: Place, router: str, times: int = 50) -> list[float]:

@@ -524,7 +524,9 @@ def _back(r: Rollout, unsettled: Iterable[str] = ()) -> e.Finished:
         return e.Finished(Outcome.CANCELLED if interrupted else Outcome.ROLLED_BACK, f"{why}; no traffic was shifted")
     seconds = r.back_at - r.turned_at
     if unsettled:
-        return e.Finished(Outcome.INCOMPLETE, f"{why}; traffic is back, {', '.join(unsettled)} not disarmed", seconds)
+        return e.Finished(
+            Outcome.INCOMPLETE, f"{why}; traffic is back, {', '.join(unsettled)} could not be told", seconds
+        )
     if seconds > r.plan.budget.rollback:
         return e.Finished(
             Outcome.INCOMPLETE, f"{why}; back, but over the budget of {r.plan.budget.rollback:g} s", seconds

@@ -395,6 +395,8 @@ def _turned_back(r: Rollout, event: e.TurnedBack, at: float) -> Rollout:
         r = replace(r, reached=frozenset())
     if r.goal is None or not (r.touched or r.plan.kind == "rollback"):
         return _enter(r, Phase.SETTLING, at)
+    if r.plan.cold and not all(target.name in r.ready for target in r.plan.targets):
+        return _enter(r, Phase.WARMING, at)
     return _perhaps_back(_enter(r, Phase.RETURNING, at), at)
 
 

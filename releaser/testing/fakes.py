@@ -11,9 +11,10 @@ from typing import Any
 
 from releaser.core.events import Entry
 from releaser.core.values import Moment
-from releaser.errors import FailedError, JournalCorruptError, JournalUnavailableError
+from releaser.errors import FailedError, JournalUnavailableError
 from releaser.testing.fakes_hosts import FakeHost, FakeProbe, FakeRun, FakeTarget, HostWatcher, healthy
 from releaser.testing.fakes_site import DirectLine, FakeSite, FakeSwitch, Line, SiteWatcher, site_ports
+from releaser.testing.memory_journal import MemoryJournal
 
 __all__ = [
     "DirectLine",
@@ -90,36 +91,6 @@ class InlineExecutor:
     def tick(self) -> None:
         for work in list(self.repeated):
             work()
-
-
-@dataclass(slots=True)
-class MemoryJournal:
-    """Entries by rollout, in order. `full` makes every append fail, as a full disk or a lock does."""
-
-    id: str = "memory"
-    rollouts: dict[str, list[Entry]] = field(default_factory=dict)
-    length: int = 0
-    full: bool = False
-
-    def append(self, entries: Sequence[Entry], *, patience: float | None = None) -> None:
-        if self.full:
-            raise JournalUnavailableError("the journal takes no events: its disk is full", code="journal-full")
-        for entry in entries:
-            kept = self.rollouts.setdefault(entry.rollout, [])
-            if entry.seq < len(kept):
-                if kept[entry.seq] != entry:
-                    raise JournalCorruptError(f"{entry.rollout} has another entry {entry.seq} already")
-                continue
-            if entry.seq > len(kept):
-                raise JournalCorruptError(f"{entry.rollout} has no entry {len(kept)} before {entry.seq}")
-            kept.append(entry)
-            self.length += 1
-
-    def read(self, rollout: str) -> Sequence[Entry]:
-        return tuple(self.rollouts.get(rollout, ()))
-
-    def head(self) -> tuple[str, int, str]:
-        return self.id, self.length, f"{self.length:064x}"
 
 
 @dataclass(slots=True)

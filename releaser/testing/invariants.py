@@ -151,6 +151,10 @@ class Invariants(Memory, WorldWatcher):
                 book.passes[event.step] += 1
             case e.Recovered(finish=finish):
                 book.waited = True
+                ordered = [one.event.command for one in process.read(rollout.id) if isinstance(one.event, e.Issued)]
+                book.meant |= {
+                    one.router.partition("/")[2] for one in ordered if isinstance(one, Shift) and not one.urgent
+                }
                 if finish:
                     book.passes[rollout.step - 1] += 1
             case e.Shifted():

@@ -1,8 +1,11 @@
 """Recovery, evidence and endings: intents, repeats, PASSes that rest on data, and what the last word says (21 to 32)."""
 
+from collections.abc import Sequence
+
 from releaser.core import events as e
+from releaser.core.codec import decode_entry, encode_entry
 from releaser.core.commands import QUESTIONS, Acquire, Shift, Stop
-from releaser.core.rollout import BACKWARD
+from releaser.core.rollout import BACKWARD, Rollout, replay
 from releaser.core.values import Outcome, Split
 from releaser.ports import Settling
 from releaser.testing.fakes import FakeSite
@@ -13,10 +16,12 @@ from releaser.testing.sim_process import Process, Work
 __all__ = [
     "check_audit",
     "check_evidence",
+    "check_frozen_plan",
     "check_intent",
     "check_outcome",
     "check_read_before_repeat",
     "check_real_failure",
+    "check_replay",
     "check_settled",
 ]
 
@@ -88,3 +93,15 @@ def check_outcome(it: Memory, book: Book, outcome: Outcome) -> None:
             raise Violation(5, f"{book.id} is {outcome} and {site.name} shows {site.split}")
     if outcome is Outcome.REFUSED and book.written:
         raise Violation(27, f"{book.id} was refused and has written to {sorted(book.written)}")
+
+
+def check_replay(entries: Sequence[e.Entry], rollout: Rollout) -> None:
+    """What was written and is read again folds to the state that was lived. A backlog may be missing at its end."""
+    again = replay(decode_entry(encode_entry(entry)) for entry in entries)
+    if again.seq == rollout.seq and again != rollout:
+        raise Violation(24, f"the journal of {rollout.id} does not fold to its last state")
+
+
+def check_frozen_plan(book: Book, rollout: Rollout) -> None:
+    if rollout.plan != book.plan:
+        raise Violation(26, f"{rollout.id} ends with another plan than it began with")

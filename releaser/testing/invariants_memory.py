@@ -86,6 +86,8 @@ class Memory:
         """Routers that a person changed past the ledger."""
         self.excused: set[str] = set()
         """Releases whose processes were made to die."""
+        self.away: set[str] = set()
+        """Hosts that could not be reached for a while: not everything that was meant for them got there."""
         self.unguarded: set[str] = set()
         """Routers whose guard was dead at some time, or that are rebooting."""
         self.committed: dict[str, float] = {}

@@ -100,14 +100,20 @@ def check_agreement(it: Memory, site: FakeSite, book: Book, step: int) -> None:
 
 def check_no_traffic(it: Memory, host: FakeHost, run: FakeRun) -> None:
     for site in it.world.sites.values():
-        if site.split and site.split.weight(run.release.id) and site.name not in it.disturbed:
+        if (
+            site.split
+            and site.split.weight(run.release.id)
+            and site.name not in it.disturbed
+            and host.name not in it.away
+        ):
             raise Violation(6, f"{run.release.id} is stopped on {host.name} while {site.name} sends users to it")
 
 
 def check_stable_stays(it: Memory, host: FakeHost, slot: Slot, run: FakeRun) -> None:
     release = run.release.id
     for book in it.books.values():
-        if book.plan.kind == "promote" and book.plan.origin == release and book.outcome is None:
+        open_ = book.outcome is None and release not in it.committed
+        if book.plan.kind == "promote" and book.plan.origin == release and open_:
             raise Violation(7, f"{release} is stopped on {host.name} while {book.id} may still go back to it")
     since = it.committed.get(release)
     evicted = any(book.plan.binding and (slot, book.plan.to.id) in book.plan.binding and book.opened > (since or 0.0) for book in it.books.values())  # fmt: skip

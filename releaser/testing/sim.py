@@ -15,7 +15,7 @@ from multiprocessing import get_context
 
 from releaser.core.rollout import Phase
 from releaser.testing.faults import FAULTS, Fault
-from releaser.testing.sim_scenario import Result, play
+from releaser.testing.sim_scenario import Result, Scenario, play
 
 __all__ = ["Tally", "main", "shrink", "simulate"]
 
@@ -107,28 +107,28 @@ def _chunk(chunk: tuple[int, int]) -> Tally:
     return tally
 
 
-def shrink(seed: int) -> Result:
+def shrink(seed: int, kind: type[Scenario] = Scenario) -> Result:
     """The same seed with as few and as short faults as still violate the same invariant, traced."""
-    found = play(seed)
+    found = play(seed, kind=kind)
     if found.violation is None:
-        return play(seed, traced=True)
+        return play(seed, traced=True, kind=kind)
     number, faults = found.violation.number, list(found.faults)
+
+    def fails(tried: Sequence[Fault]) -> bool:
+        violation = play(seed, tried, kind=kind).violation
+        return violation is not None and violation.number == number
+
     for fault in list(faults):
         without = [other for other in faults if other is not fault]
-        if _fails(seed, without, number):
+        if fails(without):
             faults = without
     for index, fault in enumerate(faults):
         for shorter in _shorter(fault):
             tried = [*faults[:index], shorter, *faults[index + 1 :]]
-            if _fails(seed, tried, number):
+            if fails(tried):
                 faults = tried
                 break
-    return play(seed, faults, traced=True)
-
-
-def _fails(seed: int, faults: Sequence[Fault], number: int) -> bool:
-    violation = play(seed, faults).violation
-    return violation is not None and violation.number == number
+    return play(seed, faults, traced=True, kind=kind)
 
 
 def _shorter(fault: Fault) -> Iterable[Fault]:

@@ -15,19 +15,21 @@ from releaser.config.playbook import Playbook, load_playbook
 from releaser.core.plan import Approval, Budget, HealthRule, Plan
 from releaser.core.values import Release
 from releaser.engine.places import shipped
-from releaser.testing.sim_world import ROUTERS
+from releaser.testing.sim_world import PRODUCTION, ROUTERS
 
 __all__ = ["BAD", "NEW", "NEWER", "OLD", "STABLE", "promotion", "way_back"]
 
 OLD, STABLE, NEW, NEWER, BAD = (Release.of(v, letter * 64, "c" * 64) for v, letter in zip(("1.3.9", "1.4.0", "1.5.0", "1.6.0", "1.3.8"), "abdef", strict=True))  # fmt: skip
-CADENCE = 30.0
+CADENCE = 28.0
 """Seconds between two readings of counters, health and routers."""
 COARSE = Budget(step=900.0, release=7200.0, rollback=60.0, deadman=45.0)
+BAKE = 140.0
+"""Five cadences: the shipped ten minutes bring nothing new to a simulated judge; the shape "long" has them."""
 FINE = Budget(step=120.0, release=600.0, rollback=30.0, deadman=12.0)
 
 
 @cache
-def environment(name: str = "production") -> Environment:
+def environment(name: str = PRODUCTION) -> Environment:
     target = Target(kind="hosts", router=Router(kind="envoy", hosts=ROUTERS))
     return Environment(
         name=name,
@@ -48,7 +50,7 @@ def playbook(name: str) -> Playbook:
 def shaped(plan: Plan, shape: str) -> Plan:
     """The same plan with the cadence of the simulator, and with what `shape` asks for."""
     health = HealthRule(every=CADENCE, ready_within=150.0)
-    plan = replace(plan, budget=COARSE, poll=CADENCE, health=health)
+    plan = replace(plan, budget=COARSE, poll=CADENCE, health=health, bake=plan.bake if shape == "long" else BAKE)
     match shape:
         case "approval":
             asked = Approval("release-managers", 600.0)
@@ -67,9 +69,9 @@ def shaped(plan: Plan, shape: str) -> Plan:
             return plan
 
 
-def promotion(seen: tuple[Seen, ...], release: Release, shape: str, *, unfreeze: bool = False) -> Plan | None:
-    """What would bring `release` here; None where the plan is refused or void."""
-    made = compile_promotion(environment(), playbook("canary"), release, seen, unfreeze=unfreeze)
+def promotion(seen: tuple[Seen, ...], release: Release, shape: str, name: str = PRODUCTION) -> Plan | None:
+    """What would bring `release` to the environment `name`; None where the plan is refused or void."""
+    made = compile_promotion(environment(name), playbook("canary"), release, seen)
     return shaped(made, shape) if isinstance(made, Plan) else None
 
 

@@ -18,8 +18,9 @@ from releaser.core.rollout import Rollout
 from releaser.core.values import Moment
 from releaser.engine.loop import Loop
 from releaser.engine.recorder import Recorder
-from releaser.errors import JournalUnavailableError, ReleaserError, UnknownError, UnreachableError
-from releaser.testing.fakes import FakeSpool, MemoryJournal
+from releaser.engine.threads import POOL
+from releaser.errors import JournalCorruptError, JournalUnavailableError, ReleaserError, UnknownError, UnreachableError
+from releaser.testing.fakes import FakeSpool
 from releaser.testing.sim_time import GRID, Timeline
 
 __all__ = ["CHANGES", "Crash", "Network", "Process", "ProcessWatcher", "SimJournal", "Wire"]
@@ -27,7 +28,6 @@ __all__ = ["CHANGES", "Crash", "Network", "Process", "ProcessWatcher", "SimJourn
 T = TypeVar("T")
 CHANGES = frozenset({"acquire", "place", "start", "stop", "rehearse", "arm", "shift", "settle"})
 """Calls that change a host; faults are counted by them."""
-POOL = 4
 TICK = 1e-6
 MOST_WRITES = 300
 """Appends in one turn, beyond which it will never end."""
@@ -74,14 +74,16 @@ class Network:
         return seconds if now < until else 0.0
 
 
-class SimJournal(MemoryJournal):
-    """A journal whose disk may be full (`full_until`), and which knows what was durable when."""
+class SimJournal:
+    """A journal as light as a list, whose disk may be full (`full_until`), and which knows what was durable when."""
 
-    __slots__ = ("full_until", "intents", "locked", "timeline")
+    __slots__ = ("full_until", "id", "intents", "length", "locked", "rollouts", "timeline")
 
     def __init__(self, name: str, timeline: Timeline) -> None:
-        super().__init__(name)
+        self.id = name
         self.timeline = timeline
+        self.rollouts: dict[str, list[Entry]] = {}
+        self.length = 0
         self.full_until = 0.0
         self.locked = False
         """Locked takes the writer's whole patience, full says so at once."""
@@ -90,10 +92,22 @@ class SimJournal(MemoryJournal):
     def append(self, entries: Sequence[Entry], *, patience: float | None = None) -> None:
         if self.timeline.now < self.full_until:
             raise JournalUnavailableError("the journal takes no events", code="journal-full")
-        super().append(entries)
         for entry in entries:
+            kept = self.rollouts.setdefault(entry.rollout, [])
+            if entry.seq != len(kept):
+                raise JournalCorruptError(
+                    f"{entry.rollout} has {len(kept)} entries, and number {entry.seq} is to follow"
+                )
+            kept.append(entry)
+            self.length += 1
             if isinstance(entry.event, Issued):
                 self.intents.add((entry.rollout, entry.event.command, entry.event.attempt))
+
+    def read(self, rollout: str) -> Sequence[Entry]:
+        return tuple(self.rollouts.get(rollout, ()))
+
+    def head(self) -> tuple[str, int, str]:
+        return self.id, self.length, ""
 
     def restore(self, entry: Entry) -> None:
         """What a dead process left in its spool, if nothing is missing before it."""
@@ -146,7 +160,9 @@ class Process:
         self.points = {"write": 0, "effect": 0}
         self.spool = FakeSpool()
         self.inbox: deque[Any] = deque()
-        self.work = Work()
+        self.idle = Work()
+        """What it does between two pieces of work."""
+        self.work = self.idle
         self.busy = 0
         self.waiting: deque[Callable[[], None]] = deque()
         self.dead = False
@@ -270,7 +286,8 @@ class Process:
         except Crash:
             self.die()
         finally:
-            self.work = Work()
+            self.idle.elapsed = 0.0
+            self.work = self.idle
 
     # its life
 

@@ -7,28 +7,40 @@ from random import Random
 from typing import Any, Literal
 
 from releaser.core import events as e
-from releaser.core.commands import Command
 from releaser.core.plan import Plan
 from releaser.core.rollout import Phase, Rollout
-from releaser.core.values import Split
+from releaser.core.values import Outcome, Split
 from releaser.engine.messages import Person
 from releaser.engine.observe import observe
 from releaser.engine.recover import resume, take_over
 from releaser.errors import RefusedError
 from releaser.ports import Frozen, Request
-from releaser.testing.faults import AT_POINTS, Fault, script
+from releaser.testing.faults import AT_TIMES, Fault, script
 from releaser.testing.invariants import Invariants, Violation
+from releaser.testing.invariants_journal import check_frozen_plan, check_replay
 from releaser.testing.sim_plans import NEW, NEWER, OLD, STABLE, promotion, way_back
 from releaser.testing.sim_process import Network, Process, SimJournal, Work
 from releaser.testing.sim_time import GRID, Timeline, on_grid
-from releaser.testing.sim_world import QUALITIES, Quality, SimWorld
+from releaser.testing.sim_world import PRODUCTION, QUALITIES, Quality, SimWorld
 
 __all__ = ["Result", "Scenario", "Setting", "play"]
 
 HORIZON = 3 * 86400.0
 RESTARTS = 3
+REPLAYED = 8
+"""Every so manieth seed's journals are written, read and folded again."""
+LOCAL = frozenset(AT_TIMES) - {
+    "crash",
+    "stopped",
+    "loop_hangs",
+    "journal_full",
+    "journal_locked",
+    "crash_again",
+    "signal",
+}
+"""Faults of one environment, not of the process that releases to several."""
 
-Shape = Literal["canary", "approval", "approval or hold", "hold", "fine", "probes", "first"]
+Shape = Literal["canary", "long", "approval", "approval or hold", "hold", "fine", "probes", "first"]
 Sequel = Literal["nothing", "rollback soon", "rollback late", "rollback to it", "promote again"]
 
 
@@ -43,7 +55,7 @@ class Setting:
     @classmethod
     def drawn(cls, chance: Random) -> "Setting":
         quality = QUALITIES[0] if chance.random() < 0.5 else chance.choice(QUALITIES)
-        shapes: tuple[Shape, ...] = ("approval", "approval or hold", "hold", "fine", "probes", "first")
+        shapes: tuple[Shape, ...] = ("long", "approval", "approval or hold", "hold", "fine", "probes", "first")
         shape: Shape = "canary" if chance.random() < 0.6 else chance.choice(shapes)
         sequels: tuple[Sequel, ...] = ("rollback soon", "rollback late", "rollback to it", "promote again")
         sequel: Sequel = "nothing" if chance.random() < 0.7 else chance.choice(sequels)
@@ -67,9 +79,11 @@ class Result:
     """A sound candidate was taken back by the judge."""
 
 
-def play(seed: int, faults: Sequence[Fault] | None = None, *, traced: bool = False) -> Result:
-    """The whole story of a seed; with `faults`, the same story under another script."""
-    scenario = Scenario(seed, faults, traced=traced)
+def play(
+    seed: int, faults: Sequence[Fault] | None = None, *, traced: bool = False, kind: "type[Scenario] | None" = None
+) -> Result:
+    """The whole story of a seed; with `faults`, the same story under another script, with `kind` under another checker."""
+    scenario = (kind or Scenario)(seed, faults, traced=traced)
     try:
         scenario.run()
     except Violation as violation:
@@ -92,7 +106,7 @@ class Scenario(Invariants):
         self.timeline = Timeline()
         self.network = Network()
         self.journals: dict[str, SimJournal] = {}
-        self.world = SimWorld("production", self.timeline, self.chance, self, {NEW.id: self.setting.quality})
+        self.world = SimWorld(PRODUCTION, self.timeline, self.chance, self, {NEW.id: self.setting.quality})
         if self.setting.shape != "first":
             self.world.serve(STABLE, "blue", (OLD.id,))
         self.processes: list[Process] = []
@@ -103,16 +117,26 @@ class Scenario(Invariants):
         self.restarts = 0
         self.asked = self.unanswered_people = 0
         self.sequel_done = self.setting.sequel == "nothing"
+        self.neighbour = (
+            Neighbour(self.timeline, Random(f"{seed} neighbour")) if self._spares_neighbours(draws) else None
+        )
 
     def run(self) -> None:
         for fault in self.faults:
             if fault.when[0] == "at":
                 self.timeline.at(float(fault.when[1]) + fault.after, partial(self._befall, fault))
-        self._promote("a", NEW, self.setting.shape, self._points())
+        process = self._promote("a", NEW, self.setting.shape, self._points())
+        if self.neighbour and process:
+            self.neighbour.promote(process)
         if not self.timeline.run(HORIZON):
             raise Violation(13, "something spins: it acts without time passing")
         self.world.pass_()
         self._check_all_ended()
+        if self.neighbour:
+            self.neighbour.check_untouched()
+
+    def _spares_neighbours(self, draws: Random) -> bool:
+        return draws.random() < 0.2 and all(fault.kind in LOCAL for fault in self.faults)
 
     def say(self, who: str, what: object) -> None:
         if self.traced:
@@ -135,15 +159,16 @@ class Scenario(Invariants):
         self.rollouts[name] = process
         process.begin(partial(process.loop.open, name, e.Opened(plan, process.name), ports))
 
-    def _promote(self, machine: str, release: Any, shape: str, troubles: dict[tuple[str, int], str]) -> None:
+    def _promote(self, machine: str, release: Any, shape: str, troubles: dict[tuple[str, int], str]) -> Process | None:
         process = self._process(machine, machine)
         ports = self.world.ports(process, f"somebody@{machine}")
         plan = promotion(observe(ports).seen(dict.fromkeys(ports.sites, 1)), release, shape)
         if plan is None:
             self.say(machine, "promote was refused at plan time")
-            return
+            return None
         process.troubles = troubles
         self._open(process, plan, f"{release.version}.{machine}{len(self.rollouts)}")
+        return process
 
     def _roll_back(self, machine: str, to: str | None = None) -> None:
         """`releaser rollback [--to]` from a machine that has no journal of what runs."""
@@ -174,6 +199,9 @@ class Scenario(Invariants):
             state = take_over(process, name)
         except RefusedError as refused:
             self.say(dead.name, f"recover: {refused}")
+            last = process.read(name)[-1:]
+            if last and isinstance(last[0].event, e.Finished):
+                self.books[name].outcome = last[0].event.outcome
             self._gone(name)
             return
         self.rollouts[name] = process
@@ -235,8 +263,17 @@ class Scenario(Invariants):
 
     # the watcher's side
 
+    def calls(self, process: Process, call: str, host: str, work: Work) -> None:
+        if work.rollout is None or work.rollout.plan.environment == PRODUCTION:
+            super().calls(process, call, host, work)
+
     def wrote(self, process: Process, entry: e.Entry, rollout: Rollout) -> None:
-        self.say(process.name, f"{rollout.id} {rollout.phase}: {entry.event}")
+        if rollout.plan.environment != PRODUCTION:
+            if self.neighbour:
+                self.neighbour.wrote(process, entry, rollout)
+            return
+        if self.traced:
+            self.say(process.name, f"{rollout.id} {rollout.phase}: {entry.event}")
         super().wrote(process, entry, rollout)
         if self.phase.get(rollout.id) is not rollout.phase:
             self.phase[rollout.id] = rollout.phase
@@ -272,6 +309,11 @@ class Scenario(Invariants):
             self.timeline.after(wait, partial(self._recover, name, self.chance.random() < 0.3))
 
     def ended(self, process: Process, rollout: Rollout) -> None:
+        if rollout.plan.environment != PRODUCTION:
+            return
+        if self.result.seed % REPLAYED == 0:
+            check_replay(process.read(rollout.id), rollout)
+        check_frozen_plan(self.books[rollout.id], rollout)
         outcome = rollout.outcome
         self.result.outcomes.append(str(outcome))
         turned = rollout.turned
@@ -307,12 +349,35 @@ class Scenario(Invariants):
             raise Violation(19, f"{self.unanswered_people} requests got no answer")
 
 
+class Neighbour(Invariants):
+    """Another environment that the same process releases to, and that nothing befalls."""
+
+    def __init__(self, timeline: Timeline, chance: Random) -> None:
+        super().__init__()
+        self.world = SimWorld("staging", timeline, chance, self, {})
+        self.world.serve(STABLE, "blue", (OLD.id,))
+        self.name = f"{NEW.version}.staging"
+
+    def promote(self, process: Process) -> None:
+        ports = self.world.ports(process, f"somebody@{process.name}")
+        plan = promotion(observe(ports).seen(dict.fromkeys(ports.sites, 1)), NEW, "canary", "staging")
+        if plan is not None:
+            process.begin(partial(process.loop.open, self.name, e.Opened(plan, process.name), ports))
+
+    def check_untouched(self) -> None:
+        outcome = self.books[self.name].outcome if self.name in self.books else None
+        if outcome is not Outcome.PROMOTED:
+            raise Violation(20, f"nothing befell staging, and its release is {outcome or 'not over'}")
+
+
 def _cut(s: Scenario, fault: Fault, machine: str) -> None:
     s.network.cut[(machine, fault.where)] = s.timeline.now + fault.seconds
+    s.away.add(fault.where)
     s.hindered()
 
 
 def _slow(s: Scenario, fault: Fault) -> None:
+    s.away.add(fault.where)
     s.network.slow[fault.where] = (s.timeline.now + 60.0, fault.seconds)
     s.hindered()
 
@@ -402,4 +467,3 @@ ACTS: dict[str, Callable[[Scenario, Fault], Any]] = {
     "meddling": _meddle,
     "overtaken": _overtaken,
 }
-_ = (AT_POINTS, Command, Work)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from heapq import heappop, heappush
 from random import Random
+from typing import Any
 
 __all__ = ["GRID", "Timeline", "on_grid"]
 
@@ -17,14 +18,14 @@ class Timeline:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._heap: list[tuple[float, int, Callable[[], Any]]] = []
         self._numbers = 0
 
-    def at(self, when: float, act: Callable[[], None]) -> None:
+    def at(self, when: float, act: Callable[[], Any]) -> None:
         self._numbers += 1
         heappush(self._heap, (max(when, self.now), self._numbers, act))
 
-    def after(self, seconds: float, act: Callable[[], None]) -> None:
+    def after(self, seconds: float, act: Callable[[], Any]) -> None:
         self.at(self.now + seconds, act)
 
     def run(self, until: float, most: int = 100_000) -> bool:

@@ -27,8 +27,10 @@ from releaser.testing.fakes import (
 from releaser.testing.sim_process import Process, Wire
 from releaser.testing.sim_time import GRID, Timeline, on_grid
 
-__all__ = ["QUALITIES", "SERVING", "Quality", "SimWorld", "WorldWatcher"]
+__all__ = ["PRODUCTION", "QUALITIES", "SERVING", "Quality", "SimWorld", "WorldWatcher"]
 
+PRODUCTION = "production"
+"""The environment that faults befall; another one is there to see that they do not befall it too."""
 HOSTS = ("app1", "app2", "app3")
 ROUTERS = ("lb1", "lb2")
 BASE = 0.002
@@ -67,7 +69,7 @@ QUALITIES = (
     Quality("never ready", answers="never"),
     Quality("wrong version", answers="another version"),
     Quality("flapping", answers="now and then"),
-    Quality("late regression", errors=0.1, after=240.0),
+    Quality("late regression", errors=0.1, after=150.0),
 )
 SERVING = Quality("stable")
 
@@ -176,8 +178,9 @@ class SimWorld:
 
     def ports(self, process: Process, holder: str) -> World:
         """What one process sees of this world: every call over a wire of its own."""
-        lines = {host: Wire(process, host) for host in self.hosts}
-        sites = {f"web/{name}": site_ports(site, Wire(process, name)) for name, site in self.sites.items()}
+        where = "" if self.name == PRODUCTION else f"{self.name}-"
+        lines = {host: Wire(process, where + host) for host in self.hosts}
+        sites = {f"web/{name}": site_ports(site, Wire(process, where + name)) for name, site in self.sites.items()}
         target = FakeTarget(self.hosts, lines)
         probe = FakeProbe(self.hosts, self.health, lines)
         return World({"web": target}, {"web": probe}, sites, holder, one_by_one, process.head)

@@ -10,6 +10,9 @@ from releaser.onhost.processes import Process
 
 __all__ = ["View", "inspect", "look", "running_release", "stranger"]
 
+ENDING = frozenset({"stopping", "stopped", "failed"})
+"""What a supervisor writes last: while it lives on for a moment after that, its slot is about to be free, not taken."""
+
 
 class View(NamedTuple):
     """One slot now: running, waiting (between two starts), stopping, stopped or empty; who of it is alive."""
@@ -49,8 +52,8 @@ def look(place: Home, slot: str) -> View:
     child = _living(status.get("child")) if same_boot else None
     supervisor = _living(status.get("supervisor")) if same_boot else None
     release = status.get("release") or place.bound(slot)
-    told_to_stop = status.get("state") == "stopping" or bool((files.read_json(place.want(slot)) or {}).get("stop"))
-    return View(slot, release, _state(release, child, supervisor, told_to_stop), child, supervisor, status)
+    ends = status.get("state") in ENDING or bool((files.read_json(place.want(slot)) or {}).get("stop"))
+    return View(slot, release, _state(release, child, supervisor, ends), child, supervisor, status)
 
 
 def running_release(place: Home, release: str) -> str | None:
@@ -69,8 +72,8 @@ def _living(recorded: Any) -> Process | None:
     return process if processes.alive(process) else None
 
 
-def _state(release: str | None, child: Process | None, supervisor: Process | None, told_to_stop: bool) -> str:
-    if told_to_stop and (child or supervisor):
+def _state(release: str | None, child: Process | None, supervisor: Process | None, ends: bool) -> str:
+    if ends and (child or supervisor):
         return "stopping"
     if child is not None:
         return "running"

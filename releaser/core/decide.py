@@ -32,6 +32,8 @@ __all__ = ["Decision", "decide", "generation_of"]
 
 PATIENCE_LOOKING = 10.0
 """Seconds that a recovery waits for a router that does not answer, before it goes on with the others."""
+HURRIED = 1.0
+"""Seconds between two probes of a release that is started to go back to: users wait for it, and the budget runs."""
 REHEARSAL_GENERATION, FIRST_GENERATION, HOME_GENERATION, GUARD_GENERATION = 0, 1, 990, 995
 
 
@@ -421,7 +423,7 @@ def _warming(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
         if passes >= r.plan.health.passes and target.name in r.started:
             d.record.append(e.Ready(target.name, r.plan.to.id, passes))
         elif target.name not in r.ready:
-            d.ask(watch, CheckHealth(target.name, r.plan.to.id), r.plan.health.every, now)
+            d.ask(watch, CheckHealth(target.name, r.plan.to.id), min(r.plan.health.every, HURRIED), now)
     _alarm(d, r, now)
     if now >= _give_up_at(r):
         d.record.append(

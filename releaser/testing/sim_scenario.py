@@ -21,7 +21,7 @@ from releaser.testing.invariants_journal import check_frozen_plan, check_replay
 from releaser.testing.sim_plans import NEW, NEWER, OLD, STABLE, promotion, way_back
 from releaser.testing.sim_process import Network, Process, SimJournal, Work
 from releaser.testing.sim_time import GRID, Timeline, on_grid
-from releaser.testing.sim_world import PRODUCTION, QUALITIES, Quality, SimWorld
+from releaser.testing.sim_world import FAULTLESS, PRODUCTION, QUALITIES, Quality, SimWorld
 
 __all__ = ["Result", "Scenario", "Setting", "play"]
 
@@ -350,11 +350,11 @@ class Scenario(Invariants):
 
 
 class Neighbour(Invariants):
-    """Another environment that the same process releases to, and that nothing befalls."""
+    """Another environment that the same process releases to, and that nothing befalls, not even a judge's mistake."""
 
     def __init__(self, timeline: Timeline, chance: Random) -> None:
         super().__init__()
-        self.world = SimWorld("staging", timeline, chance, self, {})
+        self.world = SimWorld("staging", timeline, chance, self, dict.fromkeys((OLD.id, STABLE.id, NEW.id), FAULTLESS))
         self.world.serve(STABLE, "blue", (OLD.id,))
         self.name = f"{NEW.version}.staging"
 

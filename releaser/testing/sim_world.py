@@ -27,7 +27,7 @@ from releaser.testing.fakes import (
 from releaser.testing.sim_process import Process, Wire
 from releaser.testing.sim_time import GRID, Timeline, on_grid
 
-__all__ = ["PRODUCTION", "QUALITIES", "SERVING", "Quality", "SimWorld", "WorldWatcher"]
+__all__ = ["FAULTLESS", "PRODUCTION", "QUALITIES", "SERVING", "Quality", "SimWorld", "WorldWatcher"]
 
 PRODUCTION = "production"
 """The environment that faults befall; another one is there to see that they do not befall it too."""
@@ -72,6 +72,7 @@ QUALITIES = (
     Quality("late regression", errors=0.1, after=150.0),
 )
 SERVING = Quality("stable")
+FAULTLESS = Quality("faultless", errors=0.0)
 
 
 class WorldWatcher(SiteWatcher, HostWatcher):

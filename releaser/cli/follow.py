@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from releaser.core import events as e
-from releaser.core.rollout import Rollout, evolve
+from releaser.core.fold import evolve
+from releaser.core.rollout import Rollout
 from releaser.core.story import tell
 
 __all__ = ["Following", "Told", "worth_telling"]

@@ -18,7 +18,7 @@ def command(run: Run, release: str) -> Reply:
     from releaser.cli.answer import of_rollout
     from releaser.cli.records import found, opened
     from releaser.cli.views.history import documents_of, story_lines
-    from releaser.core.rollout import replay
+    from releaser.core.fold import replay
 
     with opened(run.environ) as journal:
         summary = found(journal, release, run.options.environment)

@@ -23,6 +23,7 @@ __all__ = [
     "Shift",
     "Start",
     "Stop",
+    "subject_of",
 ]
 
 Settlement = Literal["committed", "reverted", "cancelled"]
@@ -117,3 +118,8 @@ class Settle:
 
 Command = Acquire | Place | Start | Stop | CheckHealth | Rehearse | Arm | Shift | Count | Look | Settle
 QUESTIONS = (CheckHealth, Count, Look)
+
+
+def subject_of(command: Command) -> str:
+    """The target or router that a command is about; empty where it is about all of them."""
+    return getattr(command, "target", None) or getattr(command, "router", None) or ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from releaser.config.environment import Environment, config_digest
-from releaser.core.decide import HOME_GENERATION, generation_of
+from releaser.core.decision import HOME_GENERATION, generation_of
 from releaser.core.values import SLOTS, Release, Slot, Split
 from releaser.engine.observe import Observed
 from releaser.errors import FailedError, RefusedError, UsageError

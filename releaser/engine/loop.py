@@ -13,8 +13,9 @@ from functools import partial
 from releaser.core import events as e
 from releaser.core.commands import QUESTIONS, Acquire, Command, Settle, Shift, Stop
 from releaser.core.decide import decide
+from releaser.core.fold import evolve
 from releaser.core.requests import answer
-from releaser.core.rollout import BACKWARD, Phase, Rollout, evolve
+from releaser.core.rollout import BACKWARD, Phase, Rollout
 from releaser.core.watch import Watch
 from releaser.engine.keeper import Keeper
 from releaser.engine.messages import Answer, Message, Notice, Person

@@ -18,10 +18,11 @@ from releaser.core.commands import (
     Shift,
     Start,
     Stop,
+    subject_of,
 )
-from releaser.core.decide import GUARD_GENERATION, REHEARSAL_GENERATION, generation_of
+from releaser.core.decision import GUARD_GENERATION, REHEARSAL_GENERATION, generation_of
 from releaser.core.limits import within
-from releaser.core.rollout import Rollout, subject_of
+from releaser.core.rollout import Rollout
 from releaser.core.values import Reading
 from releaser.engine.messages import Fact
 from releaser.errors import FailedError, FencedError, HeldError, PortError, RefusedError, UnknownError, UnreachableError

@@ -1,7 +1,8 @@
 """Taking over a rollout whose process died: fold its journal, write down who goes on, let the loop read the world back."""
 
 from releaser.core import events as e
-from releaser.core.rollout import Rollout, evolve, replay
+from releaser.core.fold import evolve, replay
+from releaser.core.rollout import Rollout
 from releaser.engine.loop import Loop
 from releaser.errors import RefusedError
 from releaser.ports import Clock, Journal, World

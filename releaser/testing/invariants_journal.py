@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from releaser.core import events as e
 from releaser.core.codec import decode_entry, encode_entry
 from releaser.core.commands import QUESTIONS, Acquire, Shift, Stop
-from releaser.core.rollout import BACKWARD, Rollout, replay
+from releaser.core.fold import replay
+from releaser.core.rollout import BACKWARD, Rollout
 from releaser.core.values import Outcome, Split
 from releaser.ports import Settling
 from releaser.testing.fakes import FakeSite

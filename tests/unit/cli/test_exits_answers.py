@@ -7,7 +7,8 @@ from releaser.cli.exits import code_of
 from releaser.config.observed import Refusal
 from releaser.core import events as e
 from releaser.core.events import Event
-from releaser.core.rollout import Rollout, replay
+from releaser.core.fold import replay
+from releaser.core.rollout import Rollout
 from releaser.core.values import Outcome
 from releaser.errors import (
     ConfigError,

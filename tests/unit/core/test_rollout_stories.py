@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from releaser.core import events as e
+from releaser.core.fold import replay
 from releaser.core.plan import Approval, Plan, RouterRef, Step, TargetRef
-from releaser.core.rollout import Phase, Rollout, replay
+from releaser.core.rollout import Phase, Rollout
 from releaser.core.values import Counts, Moment, Outcome, Reading, Release, Slot, Split
 from releaser.engine.loop import Loop
 from releaser.engine.messages import Person

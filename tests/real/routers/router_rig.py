@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from releaser.adapters.routers.dialect import Recipe
 from releaser.adapters.routers.envoy import EnvoyOptions
 from releaser.adapters.routers.haproxy import HAProxyOptions
 from releaser.adapters.routers.managed import Kind, ManagedRouter, binary, lay_out, managed
+from releaser.adapters.routers.nginx import NginxOptions
 from releaser.core.values import Binding, Counts, Slot, Split
 from releaser.errors import ConfigError
 from releaser.onhost import recipe
@@ -28,7 +30,8 @@ OLD, NEW = "1.4.1-00000001", "1.4.2-00000002"
 BINDING: Binding = (("blue", OLD), ("green", NEW))
 VERSIONS = {OLD: "1.4.1", NEW: "1.4.2"}
 PATIENCE = 20.0
-KINDS: tuple[Kind, ...] = ("envoy", "haproxy")
+KINDS: tuple[Kind, ...] = ("envoy", "haproxy", "nginx")
+OPTIONS = {"envoy": EnvoyOptions, "haproxy": HAProxyOptions, "nginx": NginxOptions}
 
 
 def free_port() -> int:
@@ -43,12 +46,16 @@ class Rig:
         self.directory = directory
         self.listen = free_port()
         self.ports: dict[Slot, int] = {"blue": free_port(), "green": free_port()}
-        options = EnvoyOptions if kind == "envoy" else HAProxyOptions
         self.router: ManagedRouter = managed(
-            options(managed=True, listen=self.listen, timeout="2s"), directory / "router", self.ports
+            OPTIONS[kind](managed=True, listen=self.listen, timeout="2s"), directory / "router", self.ports
         )
         self._router_process: subprocess.Popen[bytes] | None = None
         self._apps: dict[Slot, subprocess.Popen[bytes]] = {}
+
+    @property
+    def sees_active(self) -> bool:
+        """nginx counts by its log: what is under way is not in it."""
+        return self.router.kind != "nginx"
 
     @property
     def url(self) -> str:
@@ -57,12 +64,13 @@ class Rig:
     def start(self) -> None:
         lay_out(self.router)
         with (self.directory / "router.log").open("ab") as log:
-            self._router_process = subprocess.Popen(self.router.argv, stdout=log, stderr=log)
+            self._router_process = subprocess.Popen(self.router.argv, stdout=log, stderr=log, start_new_session=True)
         self._eventually(self.router.ready)
 
     def kill_router(self) -> None:
+        """kill -9 of all of it, as its supervisor does: nginx's workers would serve on without their master."""
         if self._router_process is not None:
-            self._router_process.kill()
+            os.killpg(self._router_process.pid, signal.SIGKILL)
             self._router_process.wait()
 
     def serve(self, slot: Slot, *options: str, version: str = "") -> Path:

@@ -46,7 +46,8 @@ def test_writing_the_same_again_changes_nothing(rig: Rig) -> None:
     assert rig.write({OLD: 75, NEW: 25}, 7) == first
     again = {path: path.read_bytes() for path in (rig.directory / "router").iterdir() if path.is_file()}
     assert again.keys() == files.keys()
-    assert all(again[path] == text for path, text in files.items() if path.suffix != ".state")  # it holds a time
+    times = {".state", ".log"}  # these hold a time
+    assert all(again[path] == text for path, text in files.items() if path.suffix not in times)
 
 
 def test_a_new_generation_of_the_same_split_is_seen(rig: Rig) -> None:
@@ -77,7 +78,7 @@ def test_requests_are_counted_for_the_release_that_answered_them(rig: Rig) -> No
 
 def test_a_dead_port_counts_as_failed(rig: Rig) -> None:
     rig.write({NEW: 100}, 1)
-    assert [rig.get().status for _ in range(6)] == [503] * 6
+    assert {rig.get().status for _ in range(6)} <= {502, 503}
     counted = rig.count()[NEW]
     assert (counted.completed, counted.failed) == (6, 6)
 
@@ -88,7 +89,7 @@ def test_a_reset_counts_as_failed(rig: Rig) -> None:
     assert {rig.get().status for _ in range(4)} <= {502, 503}
     counted = rig.count()[NEW]
     # HAProxy 2.6 counts a reset before the answer twice
-    assert 4 <= counted.failed <= (4 if rig.router.kind == "envoy" else 8)
+    assert 4 <= counted.failed <= (8 if rig.router.kind == "haproxy" else 4)
     assert counted.completed == counted.failed
 
 
@@ -107,7 +108,8 @@ def test_a_hang_is_active_and_then_a_failure(rig: Rig) -> None:
     rig.serve("green", "--fault", "hang")
     rig.write({NEW: 100}, 1)
     with Load(Traffic(rig.url, rate=20, seconds=0.5, connections=0)) as load:
-        _wait_for(lambda: rig.count()[NEW].active >= 5, within=2)
+        if rig.sees_active:
+            _wait_for(lambda: rig.count()[NEW].active >= 5, within=2)
         assert rig.count()[NEW].completed == 0
         results = load.join()
     assert {sent.status for sent in results} == {504}
@@ -139,7 +141,8 @@ def test_a_request_in_flight_ends_well_although_its_release_lost_its_share(rig: 
 
     waiting = Thread(target=ask)
     waiting.start()
-    _wait_for(lambda: rig.count()[OLD].active == 1, within=0.7)
+    if rig.sees_active:
+        _wait_for(lambda: rig.count()[OLD].active == 1, within=0.7)
     rig.write({NEW: 100}, 2)
     assert rig.get().getheader("x-version") == "1.4.2"
     waiting.join(PATIENCE)
@@ -162,7 +165,10 @@ def test_no_request_fails_in_a_hundred_shifts(rig: Rig) -> None:
     logs = [rig.serve("blue"), rig.serve("green")]
     rig.write({OLD: 100}, 1)
     shares = (1, 5, 25, 50, 99, 100, 50, 0)
-    with Load(Traffic(rig.url, rate=150, connections=8, fresh=0.2, name="shifts")) as load:
+    # A reload of nginx before 1.27.4 closes idle connections, and a request that is on its way there then is lost: with nginx
+    # only requests on connections of their own are safe, which docs/how-to/use-nginx.md says.
+    fresh = 1.0 if rig.router.kind == "nginx" else 0.2
+    with Load(Traffic(rig.url, rate=150, connections=8, fresh=fresh, name="shifts")) as load:
         _wait_for(lambda: len(load.results) > 20, within=PATIENCE)
         for number in range(100):
             new = shares[number % len(shares)]

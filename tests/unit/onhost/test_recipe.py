@@ -1,3 +1,4 @@
+import json
 import socketserver
 import threading
 import time
@@ -106,3 +107,68 @@ def test_the_first_failure_ends_the_recipe(tmp_path: Path) -> None:
     with pytest.raises(Refusal):
         run({"do": "run", "argv": ["false"]}, {"do": "replace", "path": str(tmp_path / "f"), "text": ""})
     assert not (tmp_path / "f").exists()
+
+
+def test_http_can_ask_for_answers_that_stay(admin: str) -> None:
+    began = time.monotonic()
+    (body,) = run({"do": "http", "url": f"{admin}/x", "expect": r"/x [0-9]+", "for": 0.2})
+    assert time.monotonic() - began >= 0.2
+    assert int(body.split()[1]) > 2
+    with pytest.raises(Refusal, match="never answered"):  # "1" comes again only with 10
+        run({"do": "http", "url": f"{admin}/y", "expect": r"/y [0-9]*5$", "for": 0.2, "within": 0.5})
+
+
+def test_a_tested_file_stays_where_the_program_says_yes(tmp_path: Path) -> None:
+    run(
+        {
+            "do": "tested",
+            "path": str(tmp_path / "f"),
+            "text": "good",
+            "argv": ["grep", "-q", "good", str(tmp_path / "f")],
+        }
+    )
+    assert (tmp_path / "f").read_text() == "good"
+
+
+@pytest.mark.parametrize("before", ["old", None])
+def test_a_tested_file_is_taken_back_where_it_says_no(tmp_path: Path, before: str | None) -> None:
+    path = tmp_path / "f"
+    if before is not None:
+        path.write_text(before)
+    with pytest.raises(Refusal, match="grep ended with status 1"):
+        run({"do": "tested", "path": str(path), "text": "bad", "argv": ["grep", "-q", "good", str(path)]})
+    assert (path.read_text() if path.exists() else None) == before
+
+
+def test_a_log_is_rotated_above_a_size(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    run({"do": "rotate", "path": str(log), "above": 3})
+    log.write_text("abc")
+    run({"do": "rotate", "path": str(log), "above": 3})
+    assert log.exists()
+    log.write_text("abcd")
+    run({"do": "rotate", "path": str(log), "above": 3})
+    assert (log.exists(), (tmp_path / "log.1").read_text()) == (False, "abcd")
+
+
+def test_lines_are_counted_on_over_looks_and_rotations(tmp_path: Path) -> None:
+    log, kept = tmp_path / "log", tmp_path / "log.tally"
+
+    def look() -> dict[str, int]:
+        (reply,) = run({"do": "tally", "path": str(log), "kept": str(kept)})
+        return dict(json.loads(reply))
+
+    assert look() == {}
+    log.write_text("blue 200\nblue 200\ngreen 5")
+    assert look() == {"blue 200": 2}
+    with log.open("a") as file:
+        file.write("00\nblue 404\n")
+    assert look() == {"blue 200": 2, "green 500": 1, "blue 404": 1}
+    assert look() == look()
+    with log.open("a") as file:
+        file.write("green 200\n")
+    run({"do": "rotate", "path": str(log), "above": 1})
+    log.write_text("blue 200\n")
+    assert look() == {"blue 200": 3, "green 500": 1, "blue 404": 1, "green 200": 1}
+    log.write_text("")  # somebody emptied it
+    assert look() == {"blue 200": 3, "green 500": 1, "blue 404": 1, "green 200": 1}

@@ -7,6 +7,7 @@ from releaser.adapters.routers.dialect import Dialect
 from releaser.adapters.routers.envoy import EnvoyOptions
 from releaser.adapters.routers.haproxy import HAProxyOptions
 from releaser.adapters.routers.managed import ManagedRouter, available_kind, binary, lay_out, managed, render
+from releaser.adapters.routers.nginx import NginxOptions
 from releaser.core.values import Slot, Split
 from releaser.errors import ConfigError
 
@@ -39,6 +40,16 @@ def test_a_haproxy_is_a_command_three_files_and_a_sign_of_life() -> None:
         "/srv/shop/router/generation.map": "generation 0\n",
     }
     assert router.ready[0]["path"] == "/srv/shop/router/haproxy.sock"
+
+
+def test_an_nginx_is_a_command_two_files_and_a_sign_of_life() -> None:
+    router = render(NginxOptions(managed=True, listen=8080), DIRECTORY, PORTS, binary="/usr/sbin/nginx", admin=8099)
+    assert router.argv[0] == "/usr/sbin/nginx"
+    assert list(router.fresh) == ["/srv/shop/router/nginx.conf"]
+    assert list(router.kept) == ["/srv/shop/router/split.conf"]
+    assert router.ready[0]["url"] == "http://127.0.0.1:8099/releaser"
+    *_, reload = router.dialect.write(Split.all_to("1.0-00000001"), (("blue", "1.0-00000001"),), 1)
+    assert reload["argv"] == [*router.argv, "-s", "reload"]
 
 
 def test_named_paths_are_used() -> None:

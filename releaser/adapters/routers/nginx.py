@@ -1,0 +1,131 @@
+"""How is nginx told a split, and how does it answer? An include and a reload; its own endpoint says what it applies."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from releaser.adapters.routers import nginx_config
+from releaser.adapters.routers.dialect import Recipe
+from releaser.adapters.routers.slots import shares, split_of
+from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
+from releaser.errors import FailedError
+from releaser.ports import RouterState
+
+__all__ = ["NginxOptions", "NginxRouter"]
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+:[1-9][0-9]{0,4}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+Path = Annotated[str, Field(pattern=r"^/[^\s;{}\\\"']+$")]
+Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(?:ms|s|m)$")]
+Word = Annotated[str, Field(min_length=1, max_length=300)]
+
+LOOK_WITHIN = 5.0
+"""Seconds for a reload: it reads the whole configuration and starts new workers."""
+STEADY = 0.3
+"""Seconds for which every answer must be of the new configuration. The old workers go on accepting for 0.1 s beside the new
+ones (ngx_master_process_cycle), so one new answer proves little."""
+LARGEST_LOG = 64 << 20
+
+
+class NginxOptions(BaseModel):
+    """`router: { kind: nginx, ... }`. The configuration of an nginx of your own sends requests to the upstream named
+    `UPSTREAM_$releaser_slot` and logs `$releaser_slot $status`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["nginx"] = "nginx"
+    managed: bool = False
+    """releaser itself writes the configuration and keeps nginx running, beside the local environment's slots."""
+    listen: Port | None = None
+    """Managed only: the port that users reach, on `address`."""
+    address: Annotated[str, Field(pattern=r"^[0-9a-f.:]+$")] = "127.0.0.1"
+    hosts: tuple[str, ...] = ()
+    """The machines that nginx runs on; none: this machine."""
+    include: Path | None = None
+    """The file that the http block includes and that releaser writes."""
+    log: Path | None = None
+    """An access log with the format '$releaser_slot $status' and nothing else."""
+    status: Address | None = None
+    """HOST:PORT of the generation endpoint, which the include opens. Managed: a free port is taken."""
+    upstream: Name = "app"
+    """Managed only: the upstreams are UPSTREAM_blue and UPSTREAM_green."""
+    test: tuple[Word, ...] = ("nginx", "-t", "-q")
+    """What says whether the configuration is sound, before nginx is told to read it."""
+    reload: tuple[Word, ...] = ("nginx", "-s", "reload")
+    timeout: Duration = "15s"
+    """Managed only: after this time a request that hangs ends as a 504, and counts as failed."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.status is not None and int(self.status.rpartition(":")[2]) > 65535:
+            raise ValueError("the port of status is at most 65535")
+        if self.managed and self.listen is None:
+            raise ValueError("a managed nginx needs the port that users reach: listen: 8080")
+        if not self.managed and (self.include is None or self.log is None or self.status is None):
+            raise ValueError("an nginx of your own needs include, log and status; or set managed: true")
+        return self
+
+
+class NginxRouter:
+    """A Dialect. `include`, `log` and `status` must be known: managed.py fills them in for a managed one.
+
+    nginx has no counters by upstream: its log is added up on its host, and what is under way is not seen.
+    """
+
+    Options: ClassVar = NginxOptions
+    finest: int = 1
+
+    def __init__(self, options: NginxOptions, hosts: Sequence[str] = ()) -> None:  # noqa: ARG002 - as every dialect
+        if options.include is None or options.log is None or options.status is None:
+            raise ValueError("the dialect needs include, log and status")
+        self._options = options
+        self._include = options.include
+        self._log = options.log
+        self._status = options.status
+
+    def write(self, split: Split, binding: Binding, generation: int) -> Recipe:
+        """The test is part of the write: where nginx would not read the configuration, the include is put back."""
+        text = nginx_config.include(self._status, generation, shares(split, binding))
+        return (
+            {"do": "rotate", "path": self._log, "above": LARGEST_LOG},
+            {"do": "tested", "path": self._include, "text": text, "mode": 0o644, "argv": list(self._options.test)},
+            {"do": "run", "argv": list(self._options.reload)},
+        )
+
+    def look(self, generation: int | None = None) -> Recipe:
+        url = f"http://{self._status}{nginx_config.GENERATION_PATH}"
+        if generation is None:
+            return ({"do": "http", "url": url, "expect": "^generation ", "within": LOOK_WITHIN},)
+        return (
+            {"do": "http", "url": url, "expect": rf"^generation {generation}\b", "within": LOOK_WITHIN, "for": STEADY},
+        )
+
+    def parse(self, replies: Sequence[str], binding: Binding) -> RouterState:
+        (reply,) = replies
+        found = nginx_config.MARK.match(reply)
+        if found is None:
+            raise FailedError(
+                f"{self._status} is not the generation endpoint of releaser's include: {reply[:80]!r}",
+                fix=(f"include {self._include} in nginx's http block",),
+                code="reply",
+            )
+        weights: dict[Slot, int] = {slot: int(found[slot]) for slot in SLOTS}
+        return RouterState(split_of(weights, binding), int(found["generation"]))
+
+    def count(self) -> Recipe:
+        return ({"do": "tally", "path": self._log, "kept": f"{self._log}.tally"},)
+
+    def tally(self, replies: Sequence[str], binding: Binding) -> Mapping[str, Counts]:
+        """A failure is a status of 500 or more; nginx's own 502 and 504 (dead port, reset, time-out) are among them."""
+        (reply,) = replies
+        lines: dict[str, Any] = json.loads(reply)
+        return {release: self._counts(slot, lines) for slot, release in binding}
+
+    def _counts(self, slot: Slot, lines: Mapping[str, int]) -> Counts:
+        answered = {line.split()[1]: number for line, number in lines.items() if line.startswith(f"{slot} ")}
+        failed = sum(number for status, number in answered.items() if status >= "500")
+        return Counts(sum(answered.values()), failed, 0)

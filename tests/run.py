@@ -1,6 +1,7 @@
 """`make test`: every test with coverage, then what this machine could not run and what would enable it.
 
-With CI=true every part is required: a skipped test is a failure. Exit status 0 means that all of it passed.
+Two processes share the work: one computes (tests/unit), one mostly waits for real servers (tests/real). With CI=true every part
+is required: a skipped test is a failure. Exit status 0 means that all of it passed.
 """
 
 import os
@@ -8,10 +9,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
+SUITES = ("tests/unit", "tests/real")
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 COVERED = 90
 PARTS = {
@@ -32,6 +35,33 @@ def run(*argv: str, **more: str) -> int:
     return subprocess.run(argv, cwd=ROOT, env={**os.environ, **more}, check=False).returncode
 
 
+class Suite:
+    """One pytest process under coverage, with a home of its own; its output is shown in one piece when it ends."""
+
+    def __init__(self, home: Path, words: Sequence[str]) -> None:
+        home.mkdir()
+        self.name = " ".join(words)
+        self.report, self.output = home / "junit.xml", home / "output"
+        settings = {"RELEASER_STATE": f"{home}/state", "HYPOTHESIS_STORAGE_DIRECTORY": f"{home}/hypothesis"}
+        argv = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", f"--junitxml={self.report}"]
+        argv += ["-o", f"cache_dir={home}/cache", *words]
+        print(f"+ pytest {self.name}", flush=True)
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                argv, cwd=ROOT, env={**os.environ, **settings}, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def ended(self) -> int:
+        """Its exit status."""
+        status = self.process.wait()
+        print(f"== {self.name}\n{self.output.read_text(errors='replace')}", flush=True)
+        return status
+
+    def totals(self) -> tuple[int, int, int]:
+        """(passed, failed, skipped)."""
+        return totals(self.report) if self.report.exists() else (0, 1, 0)
+
+
 def totals(report: Path) -> tuple[int, int, int]:
     """(passed, failed, skipped) of a JUnit report."""
     suites = ElementTree.parse(report).getroot().iter("testsuite")
@@ -50,27 +80,16 @@ def main() -> int:
         print(f"CI needs every part, and this machine lacks: {', '.join(absent)} ({remedies})")
         return 1
     with tempfile.TemporaryDirectory(prefix="releaser-tests-") as scratch:
-        report = Path(scratch) / "junit.xml"
         for old in ROOT.glob(".coverage*"):
             old.unlink()
-        settings = {"RELEASER_STATE": f"{scratch}/state", "HYPOTHESIS_STORAGE_DIRECTORY": f"{scratch}/hypothesis"}
-        status = run(
-            sys.executable,
-            "-m",
-            "coverage",
-            "run",
-            "-m",
-            "pytest",
-            "-q",
-            f"--junitxml={report}",
-            *sys.argv[1:],
-            **settings,
-        )
+        asked = [sys.argv[1:]] if sys.argv[1:] else [[suite] for suite in SUITES]
+        suites = [Suite(Path(scratch) / str(number), words) for number, words in enumerate(asked)]
+        status = any([suite.ended() for suite in suites])  # noqa: C419 - each is waited for
         run(sys.executable, "-m", "coverage", "combine", "-q")
         covered = run(
             sys.executable, "-m", "coverage", "report", "--skip-covered", "--sort=cover", f"--fail-under={COVERED}"
         )
-        passed, failed, skipped = totals(report) if report.exists() else (0, 1, 0)
+        passed, failed, skipped = map(sum, zip(*(suite.totals() for suite in suites), strict=True))
     if covered:
         print(f"the coverage of releaser/ by lines and branches is below {COVERED} %")
     for name, (what, remedy) in absent.items():

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from releaser.adapters.routers.managed_program import available_kind
 from releaser.engine.places import shipped
 from releaser.engine.session import Session
 from releaser.testing import app
@@ -93,6 +94,7 @@ def _write(stage: Stage, blue: int, green: int, *, fast: bool) -> None:
         ("8001", str(blue)),
         ("8002", str(green)),
         ("8080", str(stage.listen)),
+        ("envoy://", f"{available_kind()}://"),
         ("python3 ", f"{sys.executable} "),
     ):
         text = text.replace(old, new)

@@ -17,8 +17,11 @@ import pytest
 from releaser.adapters.routers.dialect import Recipe
 from releaser.adapters.routers.envoy import EnvoyOptions
 from releaser.adapters.routers.haproxy import HAProxyOptions
-from releaser.adapters.routers.managed import Kind, ManagedRouter, binary, lay_out, managed
+from releaser.adapters.routers.managed import lay_out, managed
+from releaser.adapters.routers.managed_kinds import Kind, ManagedRouter
+from releaser.adapters.routers.managed_program import binary
 from releaser.adapters.routers.nginx import NginxOptions
+from releaser.adapters.routers.traefik import TraefikOptions
 from releaser.core.values import Binding, Counts, Slot, Split
 from releaser.errors import ConfigError
 from releaser.onhost import recipe
@@ -30,8 +33,8 @@ OLD, NEW = "1.4.1-00000001", "1.4.2-00000002"
 BINDING: Binding = (("blue", OLD), ("green", NEW))
 VERSIONS = {OLD: "1.4.1", NEW: "1.4.2"}
 PATIENCE = 20.0
-KINDS: tuple[Kind, ...] = ("envoy", "haproxy", "nginx")
-OPTIONS = {"envoy": EnvoyOptions, "haproxy": HAProxyOptions, "nginx": NginxOptions}
+KINDS: tuple[Kind, ...] = ("envoy", "haproxy", "nginx", "traefik")
+OPTIONS = {"envoy": EnvoyOptions, "haproxy": HAProxyOptions, "nginx": NginxOptions, "traefik": TraefikOptions}
 
 
 def free_port() -> int:
@@ -54,8 +57,8 @@ class Rig:
 
     @property
     def sees_active(self) -> bool:
-        """nginx counts by its log: what is under way is not in it."""
-        return self.router.kind != "nginx"
+        """nginx and Traefik count what has ended, not what is under way."""
+        return self.router.kind in {"envoy", "haproxy"}
 
     @property
     def url(self) -> str:

@@ -6,8 +6,11 @@ import pytest
 from releaser.adapters.routers.dialect import Dialect
 from releaser.adapters.routers.envoy import EnvoyOptions
 from releaser.adapters.routers.haproxy import HAProxyOptions
-from releaser.adapters.routers.managed import ManagedRouter, available_kind, binary, lay_out, managed, render
+from releaser.adapters.routers.managed import lay_out, managed
+from releaser.adapters.routers.managed_kinds import ManagedRouter, render
+from releaser.adapters.routers.managed_program import available_kind, binary
 from releaser.adapters.routers.nginx import NginxOptions
+from releaser.adapters.routers.traefik import TraefikOptions
 from releaser.core.values import Slot, Split
 from releaser.errors import ConfigError
 
@@ -52,6 +55,14 @@ def test_an_nginx_is_a_command_two_files_and_a_sign_of_life() -> None:
     assert reload["argv"] == [*router.argv, "-s", "reload"]
 
 
+def test_a_traefik_is_a_command_three_files_and_a_sign_of_life() -> None:
+    router = render(TraefikOptions(managed=True, listen=8080), DIRECTORY, PORTS, binary="/usr/bin/traefik", admin=8081)
+    assert router.argv == ("/usr/bin/traefik", "--configFile=/srv/shop/router/traefik.yml")
+    assert list(router.fresh) == ["/srv/shop/router/traefik.yml", "/srv/shop/router/watched/app.yml"]
+    assert list(router.kept) == ["/srv/shop/router/watched/split.yml"]
+    assert router.ready[0]["url"] == "http://127.0.0.1:8081/api/rawdata"
+
+
 def test_named_paths_are_used() -> None:
     options = HAPROXY.model_copy(update={"socket": "/run/h.sock"})
     assert render(options, DIRECTORY, PORTS, binary="haproxy").ready[0]["path"] == "/run/h.sock"
@@ -86,6 +97,8 @@ def test_laying_out_again_keeps_the_last_split_and_renews_the_rest(tmp_path: Pat
 def test_a_free_admin_port_is_chosen_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_envoy(tmp_path / "site", monkeypatch)
     first = managed(ENVOY, tmp_path / "router", PORTS)
+    assert not (tmp_path / "router").exists(), "who only looks writes nothing"
+    lay_out(first)
     assert managed(ENVOY, tmp_path / "router", PORTS).ready == first.ready
     assert first.argv[0] == str(tmp_path / "site" / "envoy" / "_bin" / "envoy")
 

@@ -1,0 +1,152 @@
+"""How is Traefik told a split, and how does it answer? Through a watched file; its API says what it took from there."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from releaser.adapters.routers import traefik_config
+from releaser.adapters.routers.dialect import Recipe
+from releaser.adapters.routers.slots import shares, split_of
+from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
+from releaser.errors import FailedError
+from releaser.ports import RouterState
+
+__all__ = ["TraefikOptions", "TraefikRouter"]
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+:[1-9][0-9]{0,4}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+Path = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]+\.ya?ml$")]
+Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(?:ms|s|m)$")]
+
+LOOK_WITHIN = 10.0
+"""Seconds for Traefik to take up a renamed file: it waits 50 ms for more where releaser runs it, 2 s by its own default, and
+then builds all of its configuration anew."""
+STEADY = 0.1
+"""Seconds for which the API must go on saying so: the entry points are switched one after the other."""
+COUNTED = re.compile(r"^traefik_service_requests_total\{(?P<labels>[^}]*)\} (?P<number>\S+)$", re.MULTILINE)
+LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+class TraefikOptions(BaseModel):
+    """`router: { kind: traefik, ... }`. A managed one needs `listen` only; a Traefik of your own needs `api` and `file`, and a route
+    to the service `service` with the middleware `SERVICE-generation`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["traefik"] = "traefik"
+    managed: bool = False
+    """releaser itself writes the configuration and keeps Traefik running, beside the local environment's slots."""
+    listen: Port | None = None
+    """Managed only: the port that users reach, on `address`."""
+    address: Annotated[str, Field(pattern=r"^[0-9a-f.:]+$")] = "127.0.0.1"
+    """Managed only: the address that it listens on."""
+    hosts: tuple[str, ...] = ()
+    """The machines that Traefik runs on; none: this machine."""
+    api: Address | None = None
+    """HOST:PORT of the API and the Prometheus metrics, as seen from Traefik's own host. Managed: a free port is taken."""
+    file: Path | None = None
+    """A file of its own, in the directory that Traefik's file provider watches."""
+    service: Name = "releaser"
+    """The name of the weighted service in that file."""
+    services: dict[Slot, Name] = {"blue": "blue", "green": "green"}
+    """The service of each slot, defined by the same provider."""
+    timeout: Duration = "15s"
+    """Managed only: after this time a request that hangs ends as a 504, and counts as failed."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if set(self.services) != set(SLOTS) or len(set(self.services.values())) != len(SLOTS):
+            raise ValueError("services names one service for blue and another one for green")
+        if self.api is not None and int(self.api.rpartition(":")[2]) > 65535:
+            raise ValueError("the port of api is at most 65535")
+        if self.managed and self.listen is None:
+            raise ValueError("a managed Traefik needs the port that users reach: listen: 8080")
+        if not self.managed and (self.api is None or self.file is None):
+            raise ValueError("a Traefik of your own needs api: HOST:PORT and file: PATH; or set managed: true")
+        return self
+
+
+class TraefikRouter:
+    """A Dialect. `api` and `file` must be known: managed.py fills them in for a managed one.
+
+    Traefik counts requests by service when they end, and says nothing of those under way.
+    """
+
+    Options: ClassVar = TraefikOptions
+    finest: int = 1
+
+    def __init__(self, options: TraefikOptions, hosts: Sequence[str] = ()) -> None:  # noqa: ARG002 - as every dialect
+        if options.api is None or options.file is None:
+            raise ValueError("the dialect needs api and file")
+        self._options = options
+        self._api = options.api
+        self._file = options.file
+
+    def write(self, split: Split, binding: Binding, generation: int) -> Recipe:
+        options = self._options
+        whole = traefik_config.split_file(options.service, options.services, shares(split, binding), generation)
+        return ({"do": "replace", "path": self._file, "text": traefik_config.text(whole), "mode": 0o644},)
+
+    def look(self, generation: int | None = None) -> Recipe:
+        url = f"http://{self._api}/api/rawdata"
+        if generation is None:
+            return ({"do": "http", "url": url, "expect": '"services"', "within": LOOK_WITHIN},)
+        said = rf'"{traefik_config.GENERATION_HEADER}": ?"{generation}"'
+        return ({"do": "http", "url": url, "expect": said, "within": LOOK_WITHIN, "for": STEADY},)
+
+    def parse(self, replies: Sequence[str], binding: Binding) -> RouterState:
+        (reply,) = replies
+        known, name = _document(reply), self._options.service
+        try:
+            weighted = known["services"][f"{name}@file"]["weighted"]["services"]
+            headers = known["middlewares"][f"{traefik_config.middleware(name)}@file"]["headers"]
+            generation = int(headers["customResponseHeaders"][traefik_config.GENERATION_HEADER])
+            weights = {item["name"].removesuffix("@file"): int(item.get("weight", 0)) for item in weighted}
+        except (KeyError, TypeError, ValueError):
+            raise FailedError(
+                f"Traefik does not know the weighted service {name} of {self._file}",
+                fix=(f"put {self._file} into the directory that Traefik's file provider watches",),
+                code="reply",
+            ) from None
+        return RouterState(split_of(self._by_slot(weights), binding), generation)
+
+    def count(self) -> Recipe:
+        return ({"do": "http", "url": f"http://{self._api}/metrics", "expect": "", "within": LOOK_WITHIN},)
+
+    def tally(self, replies: Sequence[str], binding: Binding) -> Mapping[str, Counts]:
+        """A failure is a status of 500 or more; Traefik's own 502 and 504 (dead port, reset, time-out) are among them."""
+        (reply,) = replies
+        counted = [(dict(LABEL.findall(found["labels"])), found["number"]) for found in COUNTED.finditer(reply)]
+        return {release: self._counts(self._options.services[slot], counted) for slot, release in binding}
+
+    def _counts(self, service: str, counted: Sequence[tuple[Mapping[str, str], str]]) -> Counts:
+        ours = [
+            (labels["code"], int(float(number))) for labels, number in counted if labels["service"] == f"{service}@file"
+        ]
+        failed = sum(number for code, number in ours if code >= "500")
+        return Counts(sum(number for _, number in ours), failed, 0)
+
+    def _by_slot(self, weights: Mapping[str, int]) -> dict[Slot, int]:
+        strange = {name for name, weight in weights.items() if weight} - set(self._options.services.values())
+        if strange:
+            raise FailedError(
+                f"Traefik sends requests to {', '.join(sorted(strange))}, which is none of this environment's services",
+                fix=("name the environment's two services in router.services",),
+                code="stranger",
+            )
+        return {slot: weights.get(self._options.services[slot], 0) for slot in SLOTS}
+
+
+def _document(reply: str) -> dict[str, Any]:
+    try:
+        document = json.loads(reply)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise FailedError(f"Traefik's API did not answer with JSON but {reply[:80]!r}", code="reply")
+    return document

@@ -32,6 +32,7 @@ def measure(*, quick: bool) -> list[Figure]:
             "ledger.edit": partial(site.ledger.edit, {"taken": []}, within=5.0),
             "router.read": partial(site.router.read, binding, within=5.0),
             "target.inspect": partial(target.inspect, within=5.0),
+            "batch (the three readings of a look)": session.observe,
         }
         how = f"real, median of {times}, warm; floor: python -I -S -c pass"
         for verb, call in verbs.items():

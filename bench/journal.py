@@ -14,6 +14,7 @@ from pathlib import Path
 
 from releaser.core.codec import decode_event, encode_event
 from releaser.core.events import Entry, Shifted
+from releaser.store import verify
 from releaser.store.schema import connect
 from releaser.store.sqlite import SqliteJournal
 from releaser.testing.samples import GOOD_RELEASE, ONE_OF_EACH, entries
@@ -23,7 +24,7 @@ ROW = "x" * 250
 
 def main() -> None:
     events = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    wal = "WAL" if sqlite3.sqlite_version_info >= (3, 51, 3) else "DELETE + FULL"
+    wal = "WAL" if sqlite3.sqlite_version_info >= (3, 51, 3) else "PERSIST + FULL"
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {wal}"
     )
@@ -95,6 +96,9 @@ def _large(path: Path, events: int) -> None:
         row("show: read(one rollout)", lambda: journal.read("rollout-7"))
         row("head()", journal.head)
         row("a watcher's turn: changed()", journal.changed)
+        held = _pages(path)
+        print(f"{'a page of verify(): a writer waits, longest':44}{held[-1] * 1e3:9.2f}   of {len(held)} pages")
+        print(f"{'a page of verify(): a writer waits, 99 %':44}{held[int(len(held) * 0.99)] * 1e3:9.2f}")
         began = time.perf_counter()
         problems = journal.verify()
         print(f"{'verify(), all rows':44}{(time.perf_counter() - began) * 1e3:9.0f}   {len(problems)} problems")
@@ -103,6 +107,19 @@ def _large(path: Path, events: int) -> None:
         journal.open_rollouts()
         journal.rollouts()
     print(f"{'open the file, status and history':44}{(time.perf_counter() - began) * 1e3:9.2f}")
+
+
+def _pages(path: Path) -> list[float]:
+    """Seconds of CPU for which each page of a reader of all rows keeps writers out, the longest last."""
+    held, position = [], 0
+    with closing(connect(path, read_only=True)) as connection:
+        while True:
+            began = time.thread_time()
+            page = connection.execute(verify.SELECT, (position, verify.PAGE)).fetchall()
+            held.append(time.thread_time() - began)
+            if not page:
+                return sorted(held)
+            position = page[-1][0]
 
 
 def row(name: str, work: Callable[[], object]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import agent_calls, local_release, outcomes, printed
+from bench import agent_calls, heard, local_release, outcomes, printed
 from bench.figures import Figure, machine, markdown, missed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,6 +47,7 @@ def script(
 PARTS: Mapping[str, Part] = {
     "agent": lambda quick: agent_calls.measure(quick=quick),
     "shifts": lambda quick: local_release.measure(quick=quick),
+    "heard": lambda quick: heard.measure(quick=quick),
     "outcomes": lambda quick: outcomes.measure(quick=quick),
     "cli": partial(script, "cli", printed.cli, [FEW_EVENTS], [EVENTS]),
     "journal": partial(script, "journal", printed.journal, [FEW_EVENTS], [EVENTS]),

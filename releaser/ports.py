@@ -6,11 +6,13 @@ UnreachableError (nothing was sent), UnknownError (sent, no answer: read back be
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from releaser.core.commands import Settlement
-from releaser.core.events import Entry
 from releaser.core.values import Binding, Counts, Moment, Reading, Release, Slot, Split
+
+if TYPE_CHECKING:  # named and not used: whoever only looks does without the 10 ms that these take
+    from releaser.core.commands import Settlement
+    from releaser.core.events import Entry
 
 __all__ = [
     "Claim",
@@ -69,6 +71,13 @@ class Target(Protocol):
         """Let the slot end by itself, gracefully, `after` seconds from now (0: at once), if it still holds `release` then.
 
         Others are left alone, and a start of the slot before that calls it off. Does not wait. Safe to repeat.
+        """
+        ...
+
+    def collect(self, current: str, keep: Sequence[str] | None, *, fence: int, within: float) -> Sequence[str]:
+        """`current` is the committed release, for people and for a boot; remove what is neither it, in `keep` nor in a slot.
+
+        None: nothing is removed. Returns what was removed from any host. Safe to repeat.
         """
         ...
 
@@ -172,9 +181,11 @@ class LedgerState:
     holder: Holder | None = None
     current: str | None = None
     good: tuple[str, ...] = ()
-    """Committed good releases, newest first."""
+    """Committed good releases that are kept, newest first."""
     bad: Mapping[str, str] = field(default_factory=dict)
     """Release -> why it was taken back."""
+    evidence: str | None = None
+    """The last of them: its files are kept."""
     releases: Mapping[str, Release] = field(default_factory=dict)
     """Everything known of the releases named here."""
     slots: Mapping[Slot, str] = field(default_factory=dict)
@@ -188,7 +199,7 @@ class LedgerState:
     armed_left: float | None = None
     """Seconds until the guard fires; None: not armed."""
     guard: Literal["alive", "dead", "none"] = "none"
-    settled: tuple[str, Settlement] | None = None
+    settled: "tuple[str, Settlement] | None" = None
     """The last rollout that ended here, and how."""
     frozen: Frozen | None = None
     journal: tuple[str, int, str] | None = None
@@ -218,7 +229,7 @@ class Claim:
 class Settling:
     """How a rollout ends on one router."""
 
-    settlement: Settlement
+    settlement: "Settlement"
     rollout: str
     current: str | None
     """What answers from now on."""
@@ -226,6 +237,8 @@ class Settling:
     """(release, why) to be marked bad."""
     freeze: Frozen | None = None
     journal: tuple[str, int, str] | None = None
+    keep: int = 10
+    """Good releases that the ledger goes on naming, the newest first."""
 
 
 class Ledger(Protocol):
@@ -270,14 +283,14 @@ class SecretStore(Protocol):
 class Journal(Protocol):
     """What we know: append-only, in order, with a hash chain."""
 
-    def append(self, entries: Sequence[Entry], *, patience: float | None = None) -> None:
+    def append(self, entries: "Sequence[Entry]", *, patience: float | None = None) -> None:
         """Durable when it returns. Safe to repeat: an entry is known by (rollout, seq).
 
         Raises JournalUnavailableError after `patience` seconds (None: as long as it takes).
         """
         ...
 
-    def read(self, rollout: str) -> Sequence[Entry]:
+    def read(self, rollout: str) -> "Sequence[Entry]":
         """One rollout's entries in order."""
         ...
 
@@ -289,7 +302,7 @@ class Journal(Protocol):
 class Notifier(Protocol):
     """Somebody who wants to know. Never waited for."""
 
-    def tell(self, entry: Entry) -> None: ...
+    def tell(self, entry: "Entry") -> None: ...
 
 
 class Clock(Protocol):

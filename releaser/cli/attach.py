@@ -16,7 +16,7 @@ from releaser.errors import JournalUnavailableError
 if TYPE_CHECKING:
     from releaser.engine.session import Session
 
-__all__ = ["attached"]
+__all__ = ["DEAD", "POLL", "QUIET", "attached", "concluded", "news"]
 
 POLL = 0.1
 QUIET = 20.0
@@ -33,6 +33,11 @@ def attached(run: Run, session: "Session", rollout: str, family: Family = "forwa
             why = _follow(run, session, rollout, following, narrator.tell, deadline)
         except KeyboardInterrupt:
             why = "you stopped watching; the release goes on"
+    return concluded(run, session, rollout, following, why, family)
+
+
+def concluded(run: Run, session: "Session", rollout: str, following: Following, why: str, family: Family) -> Reply:
+    """How it ended, or why it is not followed any more."""
     state = following.rollout
     if state is None:
         return Reply(Answer(Outcome.ERROR, 1, f"the journal has no release {rollout}", "unknown", session.name))
@@ -67,7 +72,7 @@ def _follow(
     while not (following.rollout and following.rollout.finished):
         if deadline is not None and run.now() >= deadline:
             return "the time to watch is over; the release goes on"
-        for entry in _news(session, rollout, following.rollout.seq if following.rollout else -1):
+        for entry in news(session, rollout, following.rollout.seq if following.rollout else -1):
             following.take(entry)
             tell(entry)
             heard = run.now()
@@ -79,7 +84,7 @@ def _follow(
     return ""
 
 
-def _news(session: "Session", rollout: str, seen: int) -> Sequence[Entry]:
+def news(session: "Session", rollout: str, seen: int) -> Sequence[Entry]:
     """Entries after number `seen`. A journal that is busy with a commit is asked again the next time."""
     try:
         return session.journal.tail(rollout, seen)

@@ -18,20 +18,9 @@ def verify(run: Run) -> Reply:
 
     Exit: 0 all is well, 6 where it was edited, cut or reordered.
     """
-    from releaser.cli.answer import Answer, done
-    from releaser.cli.exits import REFUSED
-    from releaser.cli.records import opened
-    from releaser.core.values import Outcome
+    from releaser.cli.journaling import checked
 
-    with opened(run.environ) as journal:
-        problems = list(journal.verify())
-        name, length, head = journal.head()
-    data = {"journal": {"id": name, "length": length, "head": head, "path": str(journal.path)}, "problems": problems}
-    if problems:
-        fix = ("restore a backup of the journal; a rollback needs none",)
-        why = f"the journal {journal.path} was damaged: {'; '.join(problems)}"
-        return Reply(Answer(Outcome.REFUSED, REFUSED, why, "journal", fix=fix), data)
-    return Reply(done("", f"{length} events, each as it was written; the head is {head[:16]}"), data)
+    return checked(run)
 
 
 command.add_command(verify, "verify")

@@ -35,8 +35,14 @@ WAITS = 30.0
 """Seconds until the new process must have opened its release."""
 
 
-def check_may_detach(environ: Mapping[str, str]) -> None:
-    """Raises RefusedError where the process would not outlive this job."""
+def check_may_detach(environ: Mapping[str, str], vault: Any) -> None:
+    """Raises RefusedError where the process would not outlive this job, or could not log in to Vault once more."""
+    if vault is not None and vault.auth.approle is not None and vault.auth.approle.wrapped:
+        raise RefusedError(
+            "a wrapped secret id of Vault opens once, and a detached release is planned twice: here and in its own process; "
+            "promote without --detach, or give vault.auth.approle a secret id that is not wrapped",
+            code="detach",
+        )
     for variable, name in KILLERS.items():
         if environ.get(variable):
             raise RefusedError(

@@ -3,11 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from releaser.core import events as e
-from releaser.core.fold import evolve
-from releaser.core.rollout import Rollout
-from releaser.core.story import tell
+if TYPE_CHECKING:  # imported where an entry is taken: there is not always a release to follow
+    from releaser.core import events as e
+    from releaser.core.rollout import Rollout
 
 __all__ = ["Following", "Told", "worth_telling"]
 
@@ -26,32 +26,46 @@ class Told:
 class Following:
     """One rollout as it unfolds. `past` reads the entries before the first one that arrives, after a recovery."""
 
-    past: Callable[[str], Sequence[e.Entry]] | None = None
-    rollout: Rollout | None = None
-    last: e.Entry | None = None
+    past: "Callable[[str], Sequence[e.Entry]] | None" = None
+    rollout: "Rollout | None" = None
+    last: "e.Entry | None" = None
+    news: bool = True
+    """Whether the last entry says something that was not said before."""
     story: deque[Told] = field(default_factory=lambda: deque(maxlen=STORY))
-    step_figures: e.Figures | None = None
+    step_figures: "e.Figures | None" = None
     """What the judge had counted when this step began."""
-    before: tuple[float, e.Figures] | None = None
+    before: "tuple[float, e.Figures] | None" = None
     """(time, figures) of the judgement before the last one: how fast the evidence grows."""
 
-    def take(self, entry: e.Entry) -> bool:
+    def take(self, entry: "e.Entry") -> bool:
         """Whether it was new."""
+        from releaser.core.fold import evolve
+
         if self.rollout is None and entry.seq > 0 and self.past is not None:
             self.take_all(one for one in self.past(entry.rollout) if one.seq < entry.seq)
         if self.rollout is not None and entry.seq <= self.rollout.seq:
             return False
         self._measure(entry)
+        self.news = worth_telling(entry.event) and not self._said_before(entry)
         self.rollout = evolve(self.rollout, entry)
         self.last = entry
-        if worth_telling(entry.event):
+        if self.news:
             self.story.append(Told(entry.moment.wall, self.sentence(entry)))
         return True
 
-    def sentence(self, entry: e.Entry) -> str:
+    def _said_before(self, entry: "e.Entry") -> bool:
+        """The judge says the same every few seconds, for hours where a person is waited for."""
+        from releaser.core import events as e
+
+        event, judged = entry.event, self.rollout.judged if self.rollout else None
+        return isinstance(event, e.Judged) and judged is not None and event.verdict is judged.verdict
+
+    def sentence(self, entry: "e.Entry") -> str:
+        from releaser.core.story import tell
+
         return tell(entry.event, self.rollout.plan if self.rollout else None)
 
-    def take_all(self, entries: Iterable[e.Entry]) -> None:
+    def take_all(self, entries: "Iterable[e.Entry]") -> None:
         for entry in entries:
             self.take(entry)
 
@@ -61,7 +75,9 @@ class Following:
             return 0.0
         return self.last.moment.at + max(0.0, wall - self.last.moment.wall)
 
-    def _measure(self, entry: e.Entry) -> None:
+    def _measure(self, entry: "e.Entry") -> None:
+        from releaser.core import events as e
+
         r = self.rollout
         if isinstance(entry.event, e.StepBegun):
             self.step_figures, self.before = (r.judged.figures if r and r.judged else self.step_figures), None
@@ -69,6 +85,8 @@ class Following:
             self.before = (r.judged_at, r.judged.figures)
 
 
-def worth_telling(event: e.Event) -> bool:
+def worth_telling(event: "e.Event") -> bool:
     """Intents say what their outcome says again; judgements stand in the evidence."""
+    from releaser.core import events as e
+
     return not isinstance(event, e.Issued) and not (isinstance(event, e.Judged) and event.verdict == "inconclusive")

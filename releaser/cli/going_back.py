@@ -18,8 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["choices_of", "go_back"]
 
 
-def go_back(run: Run, session: "Session", *, to: str | None, mark_bad: bool, freeze: float | None = None) -> Reply:
-    plan = session.plan_rollback(to=to, mark_bad=mark_bad, freeze=freeze)
+def go_back(
+    run: Run,
+    session: "Session",
+    *,
+    to: str | None,
+    mark_bad: bool,
+    freeze: float | None = None,
+    calling_off: bool = False,
+) -> Reply:
+    plan = session.plan_rollback(to=to, mark_bad=mark_bad, freeze=freeze, calling_off=calling_off)
     if isinstance(plan, Unchanged):
         return Reply(done(session.name, f"{plan.why}{_when(run, session)}", release=plan.release, fix=plan.fix))
     if isinstance(plan, Refusals):

@@ -5,7 +5,7 @@ import threading
 import time
 from typing import Protocol
 
-from releaser.cli.follow import Following, Told, worth_telling
+from releaser.cli.follow import Following, Told
 from releaser.cli.lines import line
 from releaser.cli.render import clock_time, json_text
 from releaser.cli.run import Run
@@ -60,7 +60,7 @@ class StoryLines:
 
     def news(self, following: Following) -> None:
         entry = following.last
-        if entry and (worth_telling(entry.event) or self.run.options.verbose):
+        if entry and (following.news or self.run.options.verbose):
             self.run.screen.note(line(clock_time(entry.moment.wall), "  ", following.sentence(entry)))
 
     def idle(self, following: Following) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +29,8 @@ class Sees(Protocol):
 class Saved:
     digest: str
     version: str
+    secrets: Mapping[str, Any] = field(default_factory=dict)
+    """Reference -> version."""
 
 
 def plan_document(
@@ -96,4 +98,5 @@ def read_plan_file(path: Path) -> Saved:
     found = [document.get(key) if isinstance(document, Mapping) else None for key in ("digest", "version")]
     if not all(isinstance(value, str) and value for value in found):
         raise ConfigError(f"{path} is not a plan that was saved; write it again", fix=again, code="plan-file")
-    return Saved(str(found[0]), str(found[1]))
+    secrets = document.get("secrets") if isinstance(document, Mapping) else None
+    return Saved(str(found[0]), str(found[1]), secrets if isinstance(secrets, Mapping) else {})

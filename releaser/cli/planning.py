@@ -13,6 +13,7 @@ from releaser.cli.render import json_text
 from releaser.cli.run import Reply, Run
 from releaser.cli.traffic import sights_of
 from releaser.cli.views.plan import plan_lines
+from releaser.cli.views.secrets import secret_lines
 from releaser.config.observed import Refusal, Refusals, Unchanged, Underway
 from releaser.core.codec import plan_digest
 from releaser.core.phrases import say_seconds
@@ -30,6 +31,7 @@ def planned(run: Run, wanted: Wanted, *, save: Path | None, detailed: bool) -> R
         retry_bad=wanted.retry_bad,
         unfreeze=wanted.unfreeze,
         stable_is_down=wanted.stable_is_down,
+        start=False,
     )
     if isinstance(plan, Underway):
         why = f"{plan.holder} brings {wanted.version} already: promote would watch it"
@@ -40,11 +42,16 @@ def planned(run: Run, wanted: Wanted, *, save: Path | None, detailed: bool) -> R
     if isinstance(plan, Refusals):
         return _not_possible(session.name, wanted.version, plan)
     sights = sights_of(run, session, plan)
-    document = plan_document(plan, sights)
+    secrets = session.secrets
+    document = plan_document(plan, sights, secrets=dict(secrets.versions))
     if save is not None:
         _write(save, document)
     answer = _possible(plan, detailed=detailed)
-    return Reply(answer, {"plan": document}, tuple(plan_lines(plan, sights, plan_digest(plan))))
+    lines = [
+        *plan_lines(plan, sights, plan_digest(plan)),
+        *secret_lines(session.environment, secrets.versions, secrets.concerns),
+    ]
+    return Reply(answer, {"plan": document}, tuple(lines))
 
 
 def _possible(plan: Plan, *, detailed: bool) -> Answer:

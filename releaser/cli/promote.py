@@ -69,5 +69,5 @@ def _wanted(
             raise UsageError(
                 f"{plan_file} plans {saved.version}, not {version}; name the same version", code="plan-file"
             )
-        digest = saved.digest
+        digest, flags = saved.digest, {**flags, "secrets": saved.secrets}
     return kind(version=version, digest=digest, **flags)  # type: ignore[arg-type]  # click's types are those of the fields

@@ -1,7 +1,8 @@
 """From what was asked for to a release under way: wait, take over, supersede, attach, ask, begin, or say why not."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from releaser.cli.answer import Answer, done, of_refusals
 from releaser.cli.attach import attached
@@ -11,6 +12,7 @@ from releaser.cli.lines import line
 from releaser.cli.run import Reply, Run
 from releaser.cli.traffic import sights_of
 from releaser.cli.views.plan import plan_lines, refusal_lines
+from releaser.cli.views.secrets import changed_secrets, secret_lines
 from releaser.config.observed import Refusal, Refusals, Unchanged, Underway
 from releaser.core import events as e
 from releaser.core.codec import plan_digest
@@ -34,6 +36,8 @@ class Wanted:
 
     version: str
     digest: str | None = None
+    secrets: Mapping[str, Any] = field(default_factory=dict)
+    """Reference -> version, as the plan that is asked for says."""
     playbook: str | None = None
     wait_lock: float | None = None
     supersede: bool = False
@@ -49,7 +53,7 @@ def promote(run: Run, wanted: Wanted) -> Reply:
     if wanted.detach:
         from releaser.cli.detach import check_may_detach
 
-        check_may_detach(run.environ)
+        check_may_detach(run.environ, session.environment.vault)
     deadline = run.now() + (wanted.wait_lock or 0.0)
     told = float("-inf")
     while True:
@@ -119,7 +123,7 @@ def _supersede(run: Run, session: "Session", wanted: Wanted) -> None:
     if running is not None:
         run.note(line(f"{running.version} goes back first: {why}"))
         attached(run, session, running.rollout, "back")
-    plan = session.plan_rollback(mark_bad=False, freeze=0.0)
+    plan = session.plan_rollback(mark_bad=False, freeze=0.0, calling_off=True)
     if isinstance(plan, Plan) and running is None:
         carried(run, session, lambda show: session.drive(plan, reason=why, show=show), "back", live=False)
 
@@ -140,11 +144,14 @@ def _begin(run: Run, session: "Session", plan: Plan, wanted: Wanted) -> Reply:
         why = (
             f"what is observed has changed since this plan was made: it is {digest[:16]} now, not {wanted.digest[:16]}"
         )
+        rotated = changed_secrets(wanted.secrets, session.secrets.versions)
+        why += f"; {rotated}" if rotated else ""
         again = (f"releaser plan {wanted.version} -e {session.name}",)
         return refused(session.name, wanted.version, Refusals((Refusal("outdated", why, again),)))
     if not run.machine:
         sights = sights_of(run, session, plan) if run.asks and not run.options.yes else ()
-        run.note(*plan_lines(plan, sights, digest))
+        secrets = secret_lines(session.environment, session.secrets.versions, session.secrets.concerns)
+        run.note(*plan_lines(plan, sights, digest), *secrets)
     if (
         run.asks
         and not run.options.yes

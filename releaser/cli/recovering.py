@@ -43,4 +43,4 @@ def _from_the_ledgers(run: Run, session: "Session", *, finish: bool) -> Reply:
             code="no-journal",
         )
     run.note(line("the journal of this release is elsewhere: going back by what the routers remember"))
-    return go_back(run, session, to=None, mark_bad=False, freeze=0.0)
+    return go_back(run, session, to=None, mark_bad=False, freeze=0.0, calling_off=True)

@@ -110,6 +110,8 @@ def configuration_page() -> str:
 
 
 Key = tuple[str, str, str, str]
+SHORT = {("router",), ("ssh",)}
+"""Of the short form: their own keys stand below targets.NAME already."""
 
 
 def _keys(schema: Mapping[str, Any], part: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Key]:
@@ -118,7 +120,8 @@ def _keys(schema: Mapping[str, Any], part: Mapping[str, Any], path: tuple[str, .
         value = _resolved(schema, raw)
         default = f"`{raw['default']}`" if raw.get("default") not in (None, "", [], {}) else ""
         yield ".".join(here), _form(schema, raw), default.replace("|", "\\|"), _meaning(value, raw)
-        yield from _inner(schema, value, here, depth=len(here))
+        if here not in SHORT:
+            yield from _inner(schema, value, here, depth=len(here))
 
 
 def _inner(schema: Mapping[str, Any], value: Mapping[str, Any], path: tuple[str, ...], *, depth: int) -> Iterator[Key]:

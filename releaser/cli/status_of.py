@@ -1,13 +1,15 @@
 """What is known of one environment right now? Routers, ledgers and slots as they answer, and this machine's journal."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from releaser.cli.follow import Following
 from releaser.cli.views.history import summary_document
-from releaser.config.compile_back import Choice, choices
+from releaser.config.choices import Choice, choices
 from releaser.engine.observe import Observed
+from releaser.engine.standing import as_started, idle_routers, stable_trouble
+from releaser.errors import JournalCorruptError, JournalUnavailableError, RefusedError
 from releaser.ports import LedgerState
 from releaser.store.summaries import Summary
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["State", "Status", "document_of", "exit_of", "status_of"]
 
-State = Literal["unreachable", "empty", "running", "held", "abandoned", "differ", "frozen", "serving"]
+State = Literal["unreachable", "empty", "running", "held", "abandoned", "differ", "down", "frozen", "serving"]
 DAY = 86400.0
 
 
@@ -33,6 +35,12 @@ class Status:
     """The last 24 h, newest first."""
     last: Summary | None = None
     undo: "Undo | None" = None
+    trouble: str = ""
+    """Why the stable release does not serve; empty: it does, or there is none."""
+    idle: frozenset[str] = frozenset()
+    """Routers that releaser itself runs and that stand still."""
+    journal: str = ""
+    """Why this machine's journal cannot be read; empty: it can."""
 
     @property
     def newest(self) -> LedgerState | None:
@@ -41,37 +49,77 @@ class Status:
 
 
 def status_of(session: "Session", wall: float) -> Status:
-    observed = session.observe()
-    following = Following()
+    observed, idle = _with_idle(session, session.observe())
+    trouble = _trouble(session, observed, idle)
     newest = max(observed.ledgers.values(), key=lambda one: one.fence, default=None)
-    if newest is not None and (newest.holder or newest.candidate):
-        following.take_all(session.journal.read(newest.rollout))
-    summaries = session.journal.rollouts(session.name, limit=20)
+    past = _past(session, newest)
     return Status(
         session.name,
-        _state(observed, newest, following),
+        _state(observed, newest, past.following, trouble),
         observed,
-        following,
+        past.following,
         choices(session.seen(observed)) if observed.ledgers else (),
-        tuple(one for one in summaries if wall - one.opened < DAY),
-        next(iter(summaries), None),
-        session.measured_undo() if newest and newest.current else None,
+        tuple(one for one in past.summaries if wall - one.opened < DAY),
+        next(iter(past.summaries), None),
+        past.undo,
+        trouble,
+        idle,
+        past.problem,
     )
 
 
-def _state(observed: Observed, newest: LedgerState | None, following: Following) -> State:
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What this machine's journal has; nothing, and the problem, where it cannot be read: that hides no router's answer."""
+
+    following: Following = field(default_factory=Following)
+    summaries: Sequence[Summary] = ()
+    undo: "Undo | None" = None
+    problem: str = ""
+
+
+def _past(session: "Session", newest: LedgerState | None) -> Past:
+    following = Following()
+    try:
+        if newest is not None and (newest.holder or newest.candidate):
+            following.take_all(session.journal.read(newest.rollout))
+        undo = session.measured_undo() if newest and newest.current else None
+        return Past(following, session.journal.rollouts(session.name, limit=20), undo)
+    except (JournalUnavailableError, JournalCorruptError) as error:
+        return Past(problem=error.message)
+
+
+def _with_idle(session: "Session", observed: Observed) -> tuple[Observed, frozenset[str]]:
+    """A router of ours that stands still is no riddle: it is known what it will do once it runs. A stranger is named."""
+    try:
+        idle = idle_routers(session.wiring, observed)
+    except RefusedError as stranger:
+        silent = {name: stranger.message if name in observed.ledgers else why for name, why in observed.silent.items()}
+        return replace(observed, silent=silent), frozenset()
+    return as_started(observed, idle), idle
+
+
+def _trouble(session: "Session", observed: Observed, idle: frozenset[str]) -> str:
+    said = [stable_trouble(observed, session.environment.fleet)]
+    if any(ledger.current for ledger in observed.ledgers.values()):
+        said += [f"the router {name} does not run" for name in sorted(idle)]
+    return "; ".join(filter(None, said))
+
+
+def _state(observed: Observed, newest: LedgerState | None, following: Following, trouble: str) -> State:
     if newest is None:
         return "unreachable"
     if any(one.holder and one.holder.left > 0 for one in observed.ledgers.values()):
         r = following.rollout
         return "held" if r and r.held else "running"
-    if newest.candidate is not None:
-        return "abandoned"
-    if _differ(observed):
-        return "differ"
-    if any(one.frozen for one in observed.ledgers.values()):
-        return "frozen"
-    return "serving" if newest.current else "empty"
+    found: tuple[tuple[State, bool], ...] = (
+        ("abandoned", newest.candidate is not None),
+        ("differ", _differ(observed)),
+        ("down", bool(trouble)),
+        ("frozen", any(one.frozen for one in observed.ledgers.values())),
+        ("serving", newest.current is not None),
+    )
+    return next((state for state, holds in found if holds), "empty")
 
 
 def _differ(observed: Observed) -> bool:
@@ -87,10 +135,10 @@ def _differ(observed: Observed) -> bool:
 
 def exit_of(status: Status) -> int:
     """`status --check`."""
-    codes: dict[State, int] = {"running": 8, "held": 9, "abandoned": 5, "differ": 5, "unreachable": 1}
+    codes: dict[State, int] = {"running": 8, "held": 9, "abandoned": 5, "differ": 5, "unreachable": 1, "down": 1}
     if status.state in codes:
         return codes[status.state]
-    if status.observed.silent:
+    if status.observed.silent or status.journal:
         return 1
     taken_back = (
         status.newest is not None and status.newest.settled is not None and status.newest.settled[1] == "reverted"
@@ -111,6 +159,8 @@ def document_of(status: Status) -> dict[str, Any]:
         "way_back": [{"release": one.release, "warm": one.warm} for one in _usable(status.choices)],
         "frozen": _frozen(newest),
         "bad": dict(newest.bad) if newest else {},
+        "trouble": status.trouble or None,
+        "journal": status.journal or None,
         "silent": dict(status.observed.silent),
         "recent": [summary_document(one) for one in status.recent],
     }

@@ -65,7 +65,9 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         (
             Verb("freeze", "let no release go forward; rollbacks still do"),
             Verb("unfreeze", "lift a freeze"),
+            Verb("down", "stop what releaser runs for an environment on this machine"),
             Verb("audit", "check that the journal was not edited or cut"),
+            Verb("journal", "back up, check, restore and shorten the journal"),
             Verb("completion", "the script that completes commands in your shell"),
         ),
     ),

@@ -13,8 +13,8 @@ release goes on, 0 where nothing runs.
 def command(run: Run) -> Reply:
     """Follow a running release to its end.
 
-    Without -e the one that runs. Ctrl-C stops watching and never touches the
-    release.
+    Without -e all that run here, together. Ctrl-C stops watching and never
+    touches a release.
     """
     from releaser.cli.watching import watch
 

@@ -8,6 +8,7 @@ from releaser.cli.attach import attached
 from releaser.cli.looking import names_here
 from releaser.cli.records import opened
 from releaser.cli.run import Reply, Run
+from releaser.cli.together import watch_together
 
 if TYPE_CHECKING:
     from releaser.engine.session import Session
@@ -16,15 +17,15 @@ __all__ = ["watch", "watch_one"]
 
 
 def watch(run: Run) -> Reply:
-    """The release that runs here; several one after the other. The worst ending is the answer."""
-    replies = []
-    for name in _worth_opening(run, names_here(run)):
-        reply = watch_one(run, run.session(name))
-        if reply is not None:
-            replies.append(reply)
-    if not replies:
+    """The release that runs here; several together. The worst ending is the answer."""
+    names = _worth_opening(run, names_here(run))
+    if len(names) > 1:
+        reply = watch_together(run, [run.open(name) for name in names])
+    else:
+        reply = watch_one(run, run.session(names[0])) if names else None
+    if reply is None:
         return Reply(done(run.options.environment or "", "no release is running", fix=("releaser history",)))
-    return max(replies, key=lambda reply: reply.answer.exit)
+    return reply
 
 
 def _worth_opening(run: Run, names: tuple[str, ...]) -> list[str]:

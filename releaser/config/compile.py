@@ -1,13 +1,13 @@
 """What would bring this release to everyone? environment + playbook + release + observed -> Plan, or why not. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from releaser.config.environment import Environment, Probe, canonical, router_refs, target_refs
 from releaser.config.observed import Refusal, Refusals, Seen, Unchanged, Underway, drift, other_slot, slot_of
 from releaser.config.playbook import Playbook
 from releaser.core.analysis.errors_good import step_tolerances
 from releaser.core.plan import Approval, Budget, Expected, HealthRule, Judging, Plan, Step, Undo
-from releaser.core.values import Binding, Release, Split
+from releaser.core.values import Binding, Release, Slot, Split
 from releaser.ports import LedgerState
 
 __all__ = ["GUARD_DELAY", "compile_promotion", "health_rule", "poll_of"]
@@ -24,6 +24,9 @@ def compile_promotion(
     *,
     undo: Undo | None = None,
     silent: Collection[str] = (),
+    taken: Mapping[Slot, str] | None = None,
+    trouble: str = "",
+    silent_targets: Mapping[str, str] | None = None,
     stable_is_down: bool = False,
     retry_bad: bool = False,
     unfreeze: bool = False,
@@ -31,15 +34,14 @@ def compile_promotion(
     """The plan that brings `release` to `environment`.
 
     `observed` has one entry for each of `router_refs(environment)`. `undo` is the way back as earlier releases measured
-    it; `silent` names probes that were asked and gave no answer. Every refusal is answered, not only the first.
+    it; `silent` names probes that were asked and gave no answer; `taken` are slots on whose port somebody else listens, with who that is; `trouble` says why the stable release does not serve;
+    `silent_targets` are those that gave no answer, with the reason. Every refusal is answered, not only the first.
     """
     if not observed:
         raise ValueError("a plan is made against what the routers said")
     name = environment.name
     unheard = [
-        Refusal(
-            "unreachable", f"{seen.router} does not answer, so nothing can be planned", (f"releaser doctor -e {name}",)
-        )
+        Refusal("unreachable", f"{seen.router} does not answer, so nothing can be planned", _look(name))
         for seen in observed
         if seen.ledger is None or seen.state is None
     ]
@@ -50,17 +52,18 @@ def compile_promotion(
     if alive is not None and alive.release == release.id:
         return Underway(alive.rollout, alive.name)
     refusals = _busy(name, ledgers) or drift(name, observed)
-    if not refusals and all(ledger.current == release.id for ledger in ledgers):
+    refusals += [_unheard(target, why, name) for target, why in sorted((silent_targets or {}).items())]
+    if not refusals and not trouble and all(ledger.current == release.id for ledger in ledgers):
         return Unchanged(release.id, f"{name} already runs {release.id}: the same artifact, config and secrets")
     origin = ledgers[0].current
+    if origin is not None and trouble and (origin == release.id or not stable_is_down):
+        refusals.append(_down(name, origin, trouble, release))
+    binding = _binding(ledgers[0], release.id)
+    refusals += _occupied(name, binding, release.id, taken or {}, first=origin is None)
     refusals += _forbidden(environment, playbook, release, ledgers, retry_bad=retry_bad, unfreeze=unfreeze)
     refusals += _unfit(playbook, observed, undo or Undo(None), first=origin is None)
     refusals += [
-        Refusal(
-            "no-metric",
-            f"the probe {probe} gives no answer; a release is not judged blind",
-            (f"releaser doctor -e {name}",),
-        )
+        Refusal("no-metric", f"the probe {probe} gives no answer; a release is not judged blind", _look(name))
         for probe in silent
     ]
     if refusals:
@@ -70,7 +73,7 @@ def compile_promotion(
         environment=name,
         to=release,
         origin=origin,
-        binding=_binding(ledgers[0], release.id),
+        binding=binding,
         targets=target_refs(environment),
         routers=router_refs(environment),
         steps=_steps(playbook, len(environment.waves), first=origin is None),
@@ -82,6 +85,7 @@ def compile_promotion(
         budget=Budget(playbook.budget.step, playbook.budget.release, playbook.budget.rollback, playbook.budget.deadman),
         on_failure=playbook.on_failure,
         keep_warm=environment.fleet.keep_warm,
+        keep=environment.fleet.keep,
         drain=environment.fleet.drain,
         poll=poll_of(environment),
         unfreeze=unfreeze,
@@ -132,6 +136,32 @@ def _busy(name: str, ledgers: Sequence[LedgerState]) -> list[Refusal]:
             why = f"a release of {ledger.candidate} was left in the middle on {ledger.router}; it goes back first"
             return [Refusal("abandoned", why, (f"releaser recover -e {name}",))]
     return []
+
+
+def _unheard(target: str, why: str, name: str) -> Refusal:
+    return Refusal("unreachable", f"{target} does not answer, so nothing can be placed there: {why}", _look(name))
+
+
+def _look(name: str) -> tuple[str, ...]:
+    return (f"releaser status -e {name}",)
+
+
+def _down(name: str, stable: str, trouble: str, wanted: Release) -> Refusal:
+    """Nothing can be compared with a version that is down, and nothing is gained by going back to it."""
+    again = f"releaser rollback -e {name} --to {stable}"
+    anyway = f"releaser promote {wanted.version} -e {name} --stable-is-down --reason ..."
+    why = f"{stable} is the stable release and does not serve: {trouble}"
+    return Refusal("stable-down", why, (again,) if stable == wanted.id else (again, anyway))
+
+
+def _occupied(name: str, binding: Binding, candidate: str, taken: Mapping[Slot, str], *, first: bool) -> list[Refusal]:
+    """The candidate's slot belongs to somebody else. Where nothing was released yet, that may be what is to be taken in."""
+    slot = next(slot for slot, release in binding if release == candidate)
+    if slot not in taken:
+        return []
+    adopt = (f"releaser adopt -e {name}",) if first else ()
+    why = f"{taken[slot]}, which releaser did not start"
+    return [Refusal("port-taken", why, (*adopt, "stop that process", "or give the target other `ports`"))]
 
 
 def _forbidden(

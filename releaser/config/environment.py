@@ -25,6 +25,7 @@ __all__ = [
     "OptionsMap",
     "Probe",
     "Router",
+    "Secrets",
     "Ssh",
     "Target",
     "canonical",
@@ -67,14 +68,28 @@ class Artifact(Section):
     """`{version}` comes from the command line."""
 
     file: LocalPath
+    """The file or directory of a version, from the folder that holds environments/."""
 
 
 class Ssh(Section):
     user: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] | None = None
+    """Who logs in there."""
     port: Port = 22
+    """Where sshd listens."""
     known_hosts: LocalPath = "~/.ssh/known_hosts"
+    """The hosts' keys; one that is not in it is refused."""
     jump: HostName | None = None
+    """A host to go through, reached with the same user, port and key."""
     key: LocalPath | None = None
+    """A private key, with its certificate in KEY-cert.pub; without it the usual ones of ~/.ssh are tried."""
+    agent: bool = True
+    """Whether keys of an SSH agent are offered too."""
+    sudo: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] | None = None
+    """Whom `sudo -n -u` makes of the user before anything is done on the host."""
+    python: RemotePath = "python3"
+    """The host's Python, 3.7 or later: a name on its PATH, or a path."""
+    connect: Duration = 10.0
+    """How long a connection may take, from the host's name to the login."""
 
 
 class Router(Kind):
@@ -90,26 +105,46 @@ class Target(Kind):
     """Where versions run."""
 
     connection: Literal["ssh", "local"] = "ssh"
+    """`local` is this machine; there `hosts` is `[local]`."""
     ssh: Ssh | None = None
+    """How the hosts are reached."""
     router: Router
+    """Which release answers: a map, or a URL as in the short form."""
 
 
 class Probe(Kind):
     """One question about one release. The cadence is ours, the question the adapter's."""
 
     every: Duration = 1.0
+    """How often it is asked."""
     timeout: Duration = 2.0
+    """No answer in this time is a failed one."""
     passes: Annotated[int, Field(ge=1, le=1000)] = 3
+    """So many good answers in a row are a pass."""
     fails: Annotated[int, Field(ge=1, le=1000)] = 2
+    """So many bad ones in a row are a fail."""
 
 
 class Fleet(Section):
     parallel: Annotated[int, Field(ge=1, le=1000)] = 32
+    """How many hosts are told at once."""
     max_unreachable: Annotated[int, Field(ge=0)] = 0
+    """How many hosts may be out of reach."""
     max_failed: Annotated[int, Field(ge=0)] = 0
+    """How many hosts may say no."""
     keep: Annotated[int, Field(ge=2, le=1000)] = 5
+    """How many good releases stay on the hosts."""
     drain: Duration = 30.0
+    """What a slot that is stopped has for its open requests."""
     keep_warm: Duration = 86400.0
+    """How long the old release runs on after a commit, so that going back takes seconds."""
+
+
+class Secrets(Section):
+    """What may happen to secrets that were looked up."""
+
+    at_rest: Literal["file"] | None = None
+    """`file`: each host keeps them on its disk, in a file of mode 0600. Secrets of Vault are not released without it."""
 
 
 class Environment(Section):
@@ -117,16 +152,31 @@ class Environment(Section):
 
     name: Name
     app: Name
+    """The application's name."""
     artifact: Artifact
+    """What is released: a map, or the file alone."""
     versions: Literal["immutable", "mutable"] = "immutable"
+    """`immutable`: the same version with other content is refused. `mutable` is for development."""
     url: Url | None = None
+    """Where users reach it."""
     targets: Annotated[dict[Name, Target], Field(min_length=1)]
+    """Where versions run, by name."""
     waves: tuple[Annotated[tuple[Name, ...], Field(min_length=1)], ...]
+    """Targets that move together, one wave after the other; all at once if it is not given. A rollback moves all at once."""
     fleet: Fleet = Fleet()
+    """How many hosts at once, how many may fail, what is kept."""
     probes: dict[Name, Probe]
+    """Questions about a release, by name: `up` and `errors` are there unless they are `null`."""
+    vault: Any = None
+    """Where Vault is, and how releaser logs in there."""
+    secrets: Secrets = Secrets()
+    """What may happen to secrets that were looked up."""
     env: dict[EnvName, EnvText] = {}
+    """The application's variables; `file:./secrets.env#NAME`, `env:NAME` and `vault:MOUNT/PATH#KEY` are looked up, and never shown."""
     playbook: Name = "canary"
+    """How a release reaches everyone, unless --playbook says otherwise."""
     freeze_after_rollback: Duration = 3600.0
+    """So long no release goes forward after a rollback by hand."""
 
     def wave_of(self, target: str) -> int:
         return next(index for index, wave in enumerate(self.waves) if target in wave)

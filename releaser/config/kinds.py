@@ -12,7 +12,7 @@ from releaser.config.names import did_you_mean
 from releaser.config.problems import Problem, told
 from releaser.config.tree import Path, dotted
 
-__all__ = ["known_keys", "read_probe", "read_target"]
+__all__ = ["known_keys", "read_probe", "read_store", "read_target"]
 
 KindT = TypeVar("KindT", bound=Kind)
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -38,6 +38,17 @@ def read_probe(path: Path, given: Any, options: OptionsMap) -> tuple[Probe | Non
     if not isinstance(given, dict):
         return None, [(path, f"{dotted(path)} is a map: write its kind, or null to leave it out")]
     return _read(Probe, path, given, "probes", options, {})
+
+
+def read_store(kind: str, given: Any, options: OptionsMap) -> tuple[BaseModel | None, list[Problem]]:
+    """What a store of secrets is told: a map named as its scheme, checked by its own Options."""
+    if given is None:
+        return None, []
+    chosen = options["secrets", kind]
+    if not isinstance(given, dict):
+        return None, [((kind,), f"{kind} is a map: write its {', '.join(known_keys(chosen, ()))}")]
+    found, details = _checked(chosen, given)
+    return found, [told(detail, (kind,), known_keys(chosen, detail["loc"][:-1])) for detail in details]
 
 
 def known_keys(model: type[BaseModel], path: Iterable[str | int]) -> tuple[str, ...]:

@@ -26,21 +26,27 @@ class ApprovalForm(Section):
     """Waiting stops the step's and the release's clocks, not the judge."""
 
     by: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9@._ -]{1,64}$")]
+    """Who is asked; it is shown to them and stands in the journal."""
     within: Duration = 86400.0
+    """How long they have."""
     otherwise: Annotated[Literal["rollback", "hold"], Field(alias="else")] = "rollback"
+    """What follows when nobody answers."""
 
 
 class StepForm(Section):
     weight: Weight
+    """The candidate's share of the traffic; the last one is `100%`."""
     at_least: Duration = 0.0
     """However early the evidence is in."""
     approve: ApprovalForm | None = None
+    """A person's word before the next step."""
 
 
 class Errors(Section):
     """The candidate's error rate against the version beside it."""
 
     not_worse_than: Annotated[Ratio, Field(ge=1.0, le=10.0)] = 1.1
+    """How much higher the candidate's error rate may be."""
     within: Annotated[Share, Field(gt=0.0, le=0.2)] = 0.005
     """The tolerance of the last step, as an absolute rate; earlier steps have a wider one."""
     ceiling: Annotated[Share, Field(gt=0.0)] = 0.05
@@ -49,6 +55,7 @@ class Errors(Section):
 
 class Judge(Section):
     errors: Errors = Errors()
+    """The candidate's error rate against the version beside it."""
     alpha: Annotated[Share, Field(gt=0.0, le=0.2)] = 0.01
     """How often a good version may be taken back, per release."""
     beta: Annotated[Share, Field(gt=0.0, le=0.2)] = 0.05
@@ -57,9 +64,13 @@ class Judge(Section):
 
 class Limits(Section):
     step: Annotated[Duration, Field(gt=0)] = 900.0
+    """For one step."""
     release: Annotated[Duration, Field(gt=0)] = 7200.0
+    """For all of it, without what it waits for people."""
     rollback: Annotated[Duration, Field(gt=0)] = 60.0
+    """For the way back, from the decision to the last router's answer."""
     deadman: Annotated[Duration, Field(ge=1)] = 20.0
+    """A router that nobody renews for so long goes back by itself."""
     ready: Annotated[Duration, Field(gt=0)] = 60.0
     """From the candidate's start to the last of its passes."""
 
@@ -69,11 +80,17 @@ class Playbook(Section):
 
     name: Name
     strategy: Literal["canary", "blue-green", "rolling"] = "canary"
+    """`blue-green` has one step; `rolling` is as `canary`, and says what it is meant for."""
     steps: Annotated[tuple[StepForm, ...], Field(min_length=1, max_length=100)]
+    """The candidate's way to all users."""
     bake: Duration = 600.0
+    """How long it is watched at 100 % before it is committed."""
     judge: Judge = Judge()
+    """When a release is bad."""
     budget: Limits = Limits()
+    """Limits of time."""
     on_failure: Literal["rollback", "hold"] = "rollback"
+    """What a bad verdict means: `rollback`, or `hold`: stay and call a person."""
 
     @model_validator(mode="after")
     def _steps_rise(self) -> Self:

@@ -8,19 +8,19 @@ from pydantic import ValidationError
 
 from releaser.config.environment import Environment, Fleet, OptionsMap
 from releaser.config.expand import expanded
-from releaser.config.kinds import known_keys, read_probe, read_target
+from releaser.config.kinds import known_keys, read_probe, read_store, read_target
 from releaser.config.layers import layered
 from releaser.config.names import did_you_mean
 from releaser.config.problems import Problem, config_error, told
-from releaser.config.references import find_reference
+from releaser.config.references import Reference, find_reference
 from releaser.config.short_form import LOCAL, SHORT_KEYS
 from releaser.config.templates import allowed_names, check_template
-from releaser.config.tree import Path, Table, lift, nearest, plain, text_of, walk
+from releaser.config.tree import Path, Table, dotted, lift, nearest, plain, text_of, walk
 from releaser.errors import ConfigError
 
 __all__ = ["load_environment", "read_environment", "read_resolved"]
 
-LATER_KEYS = ("hooks", "promotes_from", "secrets", "state", "vault")
+LATER_KEYS = ("hooks", "promotes_from", "state")
 TOP_KEYS = tuple(sorted({*Environment.model_fields, *SHORT_KEYS, *LATER_KEYS} - {"name"}))
 SECRET_PLACES = frozenset({"env", "headers"})
 
@@ -67,19 +67,22 @@ def read_environment(tree: Table, name: str, options: OptionsMap) -> Environment
         return checked
 
     fleet = _fleet(raw.get("fleet"))
+    vault, found = read_store("vault", raw.get("vault"), options)
+    problems.extend(found)
     whole = {
         **raw,
         "name": name,
+        "vault": vault,
         "targets": parts("targets", lambda path, given: read_target(path, given, options, fleet)),
         "probes": parts("probes", lambda path, given: read_probe(path, given, options)),
     }
     environment = _whole({key: value for key, value in whole.items() if value is not None}, problems)
-    if environment is None:
+    if environment is None or problems:
         raise config_error(sorted(problems, key=lambda problem: "there is no key" not in problem[1]), tree)
     _check_waves(environment, tree)
     _check_connections(environment, tree)
     _check_probes(environment, tree)
-    _check_texts(tree, frozenset(kind for group, kind in options if group == "secrets"))
+    _check_texts(tree, frozenset(kind for group, kind in options if group == "secrets"), vault=vault is not None)
     return environment
 
 
@@ -137,12 +140,29 @@ def _check_probes(environment: Environment, tree: Table) -> None:
         )
 
 
-def _check_texts(tree: Table, schemes: frozenset[str]) -> None:
+def _check_texts(tree: Table, schemes: frozenset[str], *, vault: bool) -> None:
     """References to secrets and {names} are right, wherever they stand."""
     for path, scalar in walk(tree):
         if isinstance(scalar.value, str):
             if SECRET_PLACES & set(path):
-                find_reference(scalar.value, schemes, scalar.origin)
+                _check_reference(path, find_reference(scalar.value, schemes, scalar.origin), scalar.origin, vault=vault)
             names = allowed_names(path)
             if names is not None:
                 check_template(scalar.value, names, scalar.origin)
+
+
+def _check_reference(path: Path, reference: Reference | None, origin: str, *, vault: bool) -> None:
+    if reference is None:
+        return
+    if "headers" in path:
+        raise ConfigError(
+            f"{origin}: {dotted(path)[:160]} is a reference to a secret, which is looked up for the application's env "
+            "only so far; leave it out",
+            code="not-yet",
+        )
+    if reference.scheme == "vault" and not vault:
+        raise ConfigError(
+            f"{origin}: the value is in Vault, and nothing says where Vault is; "
+            'write vault: { address: "https://HOST:8200", auth: ... } beside env',
+            code="no-vault",
+        )

@@ -7,13 +7,13 @@ from typing import Self
 
 from releaser.errors import ConfigError
 
-__all__ = ["LATER_SCHEMES", "Reference", "Secret", "find_reference"]
+__all__ = ["Reference", "Secret", "find_reference"]
 
-LATER_SCHEMES = frozenset({"vault"})
 FORM = re.compile(
     r"(?P<scheme>[a-z][a-z0-9-]{0,31}):(?P<path>[A-Za-z0-9_.~/][A-Za-z0-9_./+-]*)"
     r"(?:#(?P<key>[A-Za-z0-9_.-]+))?(?:@(?P<version>[A-Za-z0-9_.-]+))?"
 )
+VAULT_PATH = re.compile(r"[^/]+(?:/[^/]+)+")
 LONGEST = 512
 EXAMPLES = {"file": "file:./secrets.env#NAME", "env": "env:NAME", "vault": "vault:secret/app#key"}
 
@@ -46,6 +46,13 @@ class Reference:
             raise ConfigError(f"{origin}: the reference does not say which value of the file; write it as {example}")
         if scheme in ("file", "env") and found["version"]:
             raise ConfigError(f"{origin}: {scheme}: keeps no versions; leave out @{found['version'][:32]}")
+        if scheme == "vault" and not (
+            found["key"] and VAULT_PATH.fullmatch(found["path"]) and _is_number(found["version"])
+        ):
+            raise ConfigError(
+                f"{origin}: a reference to Vault names its mount, the path there, the key, and a number for one version; "
+                f"write it as {example} or {example}@7"
+            )
         if scheme == "env" and (found["key"] or not found["path"].isidentifier()):
             raise ConfigError(f"{origin}: env: names one variable; write it as {example}")
         return cls(scheme, found["path"], found["key"], found["version"])
@@ -54,14 +61,16 @@ class Reference:
 def find_reference(text: str, schemes: Collection[str], origin: str) -> Reference | None:
     """The reference that `text` is, or None for plain text (file:// and https:// are URLs).
 
-    Raises ConfigError for a broken reference, and for a scheme that is known and has no adapter yet.
+    Raises ConfigError for a broken reference.
     """
     scheme, colon, rest = text.partition(":")
-    if not colon or rest.startswith("//") or scheme not in LATER_SCHEMES | set(schemes):
+    if not colon or rest.startswith("//") or scheme not in schemes:
         return None
-    if scheme not in schemes:
-        raise ConfigError(f"{origin}: secrets from {scheme}: are not supported yet; use file: or env:", code="not-yet")
     return Reference.parse(text, origin)
+
+
+def _is_number(version: str | None) -> bool:
+    return version is None or (version.isdecimal() and version.isascii() and int(version) > 0)
 
 
 class Secret:

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
+from releaser.config.described import described, sections
 from releaser.config.durations import DURATION, RATIO, SHARE, show_duration, show_ratio, show_share
-from releaser.config.environment import Environment, Kind, OptionsMap, Probe, Router, Ssh, Target
+from releaser.config.environment import Artifact, Environment, Kind, OptionsMap, Probe, Router, Ssh, Target
 from releaser.config.playbook import Playbook
 
 __all__ = ["environment_schema", "playbook_schema"]
@@ -15,22 +16,43 @@ __all__ = ["environment_schema", "playbook_schema"]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FREE_KEYS: dict[str, Any] = {"^x-": {}}
 DEFAULTED = frozenset({"hosts", "path"})
+OURS: dict[str, type[Kind]] = {"routers": Router, "targets": Target, "probes": Probe}
+KIND = "Which adapter; the other keys of this map are its options."
+SHORT_FORM = {
+    "extends": "Another environment's file in the same folder, merged underneath; `base` is merged where it is there.",
+    "hosts": "Short form of `targets.web.hosts`; `[local]` is this machine.",
+    "hosts_from": "Instead of `hosts`: a file with a host a line.",
+    "connection": "Short form of `targets.web.connection`.",
+    "user": "Short form of `targets.web.ssh.user`.",
+    "known_hosts": "Short form of `targets.web.ssh.known_hosts`.",
+    "ssh": "Short form of `targets.web.ssh`.",
+    "path": "Short form of `targets.web.path`; `/srv/APP` if it is not given.",
+    "ports": "Short form of `targets.web.ports`.",
+    "shared": "Short form of `targets.web.shared`.",
+    "run": "Short form of `targets.web.run.command`; `{port}` is the slot's port.",
+    "health": "Short form of `probes.up.path`.",
+    "router": "Short form of `targets.web.router`: `KIND://HOST,HOST/BACKEND`, or `envoy://local:PORT` for one that "
+    "releaser runs on this machine.",
+}
 WRITTEN: dict[str, Callable[[Any], str]] = {DURATION: show_duration, SHARE: show_share, RATIO: show_ratio}
 
 
 def playbook_schema() -> dict[str, Any]:
     schema = Playbook.model_json_schema(by_alias=True)
-    return _finished(schema, "A playbook: how a release reaches everyone", drop={"name"}, require={"steps"})
+    texts = _texts(Playbook)
+    return _finished(schema, "A playbook: how a release reaches everyone", texts, drop={"name"}, require={"steps"})
 
 
 def environment_schema(options: OptionsMap) -> dict[str, Any]:
     """Both forms, the ten-line one and the long one, with the options of every adapter in `options`."""
     router = _one_of(Router, "routers", options, {})
-    target = _one_of(Target, "targets", options, {"router": (router | str, ...), "run": (dict[str, str] | str, ...)})
+    target = _one_of(Target, "targets", options, {"router": (router | str, ...)})
     probe = _one_of(Probe, "probes", options, {})
+    stores = {kind: (options["secrets", kind] | None, None) for kind in ("vault",) if ("secrets", kind) in options}
     fields: dict[str, Any] = {
+        **stores,
         "extends": (str | None, None),
-        "artifact": (str | dict[str, str], ...),
+        "artifact": (Artifact | str, ...),
         "targets": (_map_of(target) | None, None),
         "probes": (_map_of(probe | None) | None, None),
         "waves": (list[list[str]] | None, None),
@@ -50,7 +72,13 @@ def environment_schema(options: OptionsMap) -> dict[str, Any]:
     }
     file = create_model("EnvironmentFile", __base__=Environment, **fields)
     title = "An environment: what production is"
-    return _finished(file.model_json_schema(by_alias=True), title, drop={"name"}, require={"app", "artifact"})
+    texts = _texts(Environment) | _texts(*options.values())
+    for (group, kind), theirs in options.items():
+        own = OURS.get(group)
+        if own is not None:
+            texts |= _texts(own) | {_name(kind, own): {"kind": KIND, **described(theirs), **described(own)}}
+    texts["EnvironmentFile"] = {**described(Environment), **SHORT_FORM}
+    return _finished(file.model_json_schema(by_alias=True), title, texts, drop={"name"}, require={"app", "artifact"})
 
 
 def _one_of(own: type[Kind], group: str, options: OptionsMap, more: dict[str, Any]) -> Any:
@@ -72,12 +100,36 @@ def _with_kind(own: type[Kind], kind: str, theirs: type[BaseModel], more: dict[s
     ours = {
         name: (field.annotation, field) for name, field in own.model_fields.items() if name not in ("options", "kind")
     }
-    fields: dict[str, Any] = {**ours, **more, "kind": (Literal[kind], ...)}
-    return create_model(f"{kind.capitalize()}{own.__name__}", __base__=theirs, **fields)
+    started: Any = theirs.model_fields["run"].annotation if "run" in theirs.model_fields else None
+    run = {"run": (started | str, ...)} if started else {}
+    fields: dict[str, Any] = {**ours, **run, **more, "kind": (Literal[kind], ...)}
+    return create_model(_name(kind, own), __base__=theirs, **fields)
 
 
-def _finished(schema: dict[str, Any], title: str, *, drop: set[str], require: set[str]) -> dict[str, Any]:
-    """With free x- keys; what another layer or a default may give is not required of one file."""
+def _name(kind: str, own: type[Kind]) -> str:
+    return f"{kind.capitalize()}{own.__name__}"
+
+
+Texts = dict[str, dict[str, str]]
+"""By model: what each of its keys means."""
+
+
+def _texts(*models: type[BaseModel]) -> Texts:
+    """Of these models and of those in their fields."""
+    found: Texts = {}
+    for model in models:
+        found[model.__name__] = described(model)
+        for field in model.model_fields.values():
+            found |= _texts(*sections(field.annotation))
+    return found
+
+
+def _finished(schema: dict[str, Any], title: str, texts: Texts, *, drop: set[str], require: set[str]) -> dict[str, Any]:
+    """With free x- keys and what each key means; what another layer or a default may give is not required of one file."""
+    for name, part in ((schema["title"], schema), *schema.get("$defs", {}).items()):
+        for key, value in part.get("properties", {}).items():
+            if key in texts.get(name, {}):
+                value.setdefault("description", texts[name][key])
     schema["properties"] = {key: value for key, value in schema["properties"].items() if key not in drop}
     schema["required"] = sorted(require)
     for part in (schema, *schema.get("$defs", {}).values()):

@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterable
 
 from releaser.core import events as e
 from releaser.core.commands import Acquire, CheckHealth, Look, Settle, Settlement, Shift
-from releaser.core.decision import HOME_GENERATION, Decision, generation_of, missing_starts, stop_everywhere, turn_back
+from releaser.core.decision import (
+    HOME_GENERATION,
+    Decision,
+    collect_everywhere,
+    generation_of,
+    missing_starts,
+    stop_everywhere,
+    turn_back,
+)
 from releaser.core.rollout import Phase, Rollout
 from releaser.core.values import Outcome
 from releaser.core.watch import Watch
@@ -40,7 +48,8 @@ def _looking(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     elif all(name in r.lost for name in r.routers()):
         d.record.append(turn_back("recovery", "nothing is left to take back: another release took over"))
     elif r.committing and all(_committed(r, name) for name in r.routers()):
-        if r.plan.origin is None or stop_everywhere(d, r, r.plan.origin, now):
+        stopped = r.plan.origin is None or stop_everywhere(d, r, r.plan.origin, now)
+        if stopped and collect_everywhere(d, r, now):
             why = "the commit was complete on every router when the process died"
             d.record.append(e.Finished(Outcome.PROMOTED, why))
     else:
@@ -144,6 +153,7 @@ def _settling(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     keep = candidate is None or quick or settlement == "committed" or not (r.started or r.plan.kind == "rollback")
     keep = keep or bool(r.lost)  # users may still be sent there: whoever took the router stops it
     stopped = keep or stop_everywhere(d, r, candidate or "", now)
+    stopped = stopped and (r.plan.kind == "promote" or collect_everywhere(d, r, now))  # or a boot starts what was left
     if not open_ and stopped:
         d.record.append(_back(r))
     elif open_ and now >= r.since + 3 * r.plan.budget.deadman:

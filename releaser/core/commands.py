@@ -13,6 +13,7 @@ __all__ = [
     "Acquire",
     "Arm",
     "CheckHealth",
+    "Collect",
     "Command",
     "Count",
     "Look",
@@ -59,6 +60,17 @@ class Stop:
     target: str
     release: str
     slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """After the commit: point `current` at `release` on every host of a target, and remove the releases that nobody may need.
+
+    After a rollback too, where nothing is removed.
+    """
+
+    target: str
+    release: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +128,7 @@ class Settle:
     urgent: bool = False
 
 
-Command = Acquire | Place | Start | Stop | CheckHealth | Rehearse | Arm | Shift | Count | Look | Settle
+Command = Acquire | Place | Start | Stop | Collect | CheckHealth | Rehearse | Arm | Shift | Count | Look | Settle
 QUESTIONS = (CheckHealth, Count, Look)
 
 

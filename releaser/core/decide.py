@@ -24,19 +24,20 @@ def decide(r: Rollout, watch: Watch, now: float) -> Decision:
     d = Decision()
     if r.finished:
         return d
-    if r.phase not in BACKWARD and r.phase is not Phase.LOOKING:
-        stop = _must_turn(r, watch, now)
+    forward = r.phase not in BACKWARD and r.phase is not Phase.LOOKING
+    limits = _limits_at(r) if forward else (math.inf, math.inf)
+    if forward:
+        stop = _must_turn(r, watch, now, limits)
         d.record = [stop] if stop else _waited_too_long(d, r, now)
         if d.record:
             return d
     PHASES[r.phase](d, r, watch, now)
-    if not d.record and r.phase not in BACKWARD and r.phase is not Phase.LOOKING:
-        d.wake(_limit_at(r))
-        d.wake(_release_limit_at(r))
+    if not d.record:
+        d.wake(min(limits))
     return d
 
 
-def _must_turn(r: Rollout, watch: Watch, now: float) -> e.TurnedBack | e.Finished | None:
+def _must_turn(r: Rollout, watch: Watch, now: float, limits: tuple[float, float]) -> e.TurnedBack | e.Finished | None:
     """What ends the way forward in every phase: a refusal, a lost router, an event that we do not know, a limit."""
     if r.refused:
         return e.Finished(Outcome.REFUSED, r.refused.why)
@@ -45,15 +46,17 @@ def _must_turn(r: Rollout, watch: Watch, now: float) -> e.TurnedBack | e.Finishe
     if r.unrecognised:
         return turn_back("failure", f"the journal holds an event of a later version ({r.unrecognised})")
     if r.lost or r.fired:
-        names = ", ".join(sorted(r.lost | r.fired))
-        return turn_back(
-            "superseded", f"{names} is no longer ours to write: its timer fired or another holder took over"
-        )
-    over = now >= _limit_at(r)
-    if over or now >= _release_limit_at(r):
-        whole = f"the release was not over within {r.plan.budget.release:g} s"
-        return turn_back("deadline", _late(r, watch) if over else whole)
-    return None
+        return turn_back("superseded", _out_of_hand(r))
+    if now < min(limits):
+        return None
+    whole = f"the release was not over within {r.plan.budget.release:g} s"
+    return turn_back("deadline", _late(r, watch) if now >= limits[0] else whole)
+
+
+def _out_of_hand(r: Rollout) -> str:
+    taken, fired = ", ".join(sorted(r.lost)), ", ".join(sorted(r.fired))
+    said = [f"{taken} was taken over by a rollback or another release"] if taken else []
+    return "; ".join([*said, *([f"{fired} went back by its own timer"] if fired else [])])
 
 
 def _late(r: Rollout, watch: Watch) -> str:
@@ -83,13 +86,10 @@ def _waited_too_long(d: Decision, r: Rollout, now: float) -> list[e.Event]:
     return []
 
 
-def _limit_at(r: Rollout) -> float:
-    if r.committed or (r.phase in PATIENT and (r.asked_approval is not None or r.paused or r.held)):
-        return math.inf
-    return r.since + r.credit + phase_limit(r.phase, r.plan)
-
-
-def _release_limit_at(r: Rollout) -> float:
-    if r.committed or r.asked_approval is not None or r.paused or r.held:
-        return math.inf
-    return r.opened + r.release_credit + r.plan.budget.release
+def _limits_at(r: Rollout) -> tuple[float, float]:
+    """When the phase and the whole release have taken too long. People are waited for beside both, a commit has no limit."""
+    if r.committed:
+        return math.inf, math.inf
+    waits = r.asked_approval is not None or r.paused is not None or r.held is not None
+    phase = math.inf if waits and r.phase in PATIENT else r.since + r.credit + phase_limit(r.phase, r.plan)
+    return phase, math.inf if waits else r.opened + r.release_credit + r.plan.budget.release

@@ -1,10 +1,11 @@
 """What a decision is made of: facts to record, commands to issue, a time to look again; and what both ways share."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from releaser.core import events as e
-from releaser.core.commands import Command, Start, Stop
+from releaser.core.commands import Collect, Command, Start, Stop
 from releaser.core.limits import GIVE_UP_STOPPING, retry_pause, within
 from releaser.core.rollout import Rollout
 from releaser.core.watch import Watch
@@ -15,6 +16,7 @@ __all__ = [
     "HOME_GENERATION",
     "REHEARSAL_GENERATION",
     "Decision",
+    "collect_everywhere",
     "failed_policy",
     "generation_of",
     "missing_starts",
@@ -88,11 +90,24 @@ def missing_starts(r: Rollout) -> list[Start]:
 
 def stop_everywhere(d: Decision, r: Rollout, release: str, now: float) -> bool:
     """True once every target was told to stop `release`, or gave no good answer to one try."""
+    slot = r.plan.slot(release)
+    return _tried(d, r, [Stop(name, release, slot) for name in _targets(r) if name not in r.stopped], now)
+
+
+def collect_everywhere(d: Decision, r: Rollout, now: float) -> bool:
+    """True once every target has put away what nobody may need, or gave no good answer to one try: the next commit tries again."""
+    return _tried(d, r, [Collect(name, r.plan.to.id) for name in _targets(r) if name not in r.collected], now)
+
+
+def _targets(r: Rollout) -> list[str]:
+    return [target.name for target in r.plan.targets]
+
+
+def _tried(d: Decision, r: Rollout, commands: Sequence[Command], now: float) -> bool:
     waiting = False
-    for target in r.plan.targets:
-        command = Stop(target.name, release, r.plan.slot(release))
+    for command in commands:
         flight = r.pending.get(command)
-        if target.name in r.stopped or command in r.tries or (flight and now >= flight.at + GIVE_UP_STOPPING):
+        if command in r.tries or (flight and now >= flight.at + GIVE_UP_STOPPING):
             continue
         waiting = True
         d.need(r, command, now)

@@ -14,6 +14,7 @@ __all__ = [
     "Approved",
     "Armed",
     "Asked",
+    "Collected",
     "CommitBegun",
     "Counted",
     "EffectFailed",
@@ -256,6 +257,15 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class Collected:
+    """`current` points at the committed release on this target; `removed` are the old releases that lie there no more."""
+
+    target: str
+    release: str
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EffectFailed:
     """`failed` said no; `unreachable` was never sent; `unknown` may have happened: it is read back before a repeat."""
 
@@ -332,7 +342,7 @@ class Unrecognised:
 
 Event = (
     Opened | Issued | Acquired | Refused | Placed | Started | Ready | Rehearsed | Armed | Shifted | Judged | Passed
-    | StepBegun | CommitBegun | ApprovalAsked | Held | Asked | Approved | Paused | Resumed | TurnedBack | Settled | Stopped | EffectFailed | Lost | Fired | RouterSeen
+    | StepBegun | CommitBegun | ApprovalAsked | Held | Asked | Approved | Paused | Resumed | TurnedBack | Settled | Stopped | Collected | EffectFailed | Lost | Fired | RouterSeen
     | Alarmed | Recovered | Finished | Unrecognised
 )  # fmt: skip
 

@@ -4,7 +4,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from releaser.core import events as e
-from releaser.core.commands import Acquire, Arm, Command, Place, Rehearse, Settle, Shift, Start, Stop, subject_of
+from releaser.core.commands import (
+    Acquire,
+    Arm,
+    Collect,
+    Command,
+    Place,
+    Rehearse,
+    Settle,
+    Shift,
+    Start,
+    Stop,
+    subject_of,
+)
 from releaser.core.rollout import BACKWARD, PATIENT, Flight, Phase, Rollout, Tries
 
 __all__ = ["evolve", "replay"]
@@ -15,7 +27,9 @@ Handler = Callable[[Rollout, Any, float], Rollout]
 def replace(r: Rollout, **changes: Any) -> Rollout:
     """As dataclasses.replace, which would go through every field and take most of the time of a fold."""
     changed = object.__new__(Rollout)
-    changed.__dict__.update(r.__dict__, **changes)
+    fields = changed.__dict__
+    fields.update(r.__dict__)
+    fields.update(changes)
     return changed
 
 
@@ -47,7 +61,10 @@ def evolve(rollout: Rollout | None, entry: e.Entry) -> Rollout:
         raise ValueError(f"rollout {rollout.id}: entry {entry.seq} follows entry {rollout.seq}")
     handler = HANDLERS.get(type(event))
     changed = handler(rollout, event, entry.moment.at) if handler else rollout
-    return replace(changed, seq=entry.seq)
+    if changed is rollout:
+        return replace(rollout, seq=entry.seq)
+    changed.__dict__["seq"] = entry.seq  # nobody else has seen this new one yet
+    return changed
 
 
 def replay(entries: Iterable[e.Entry]) -> Rollout:
@@ -197,6 +214,7 @@ def _paused(r: Rollout, event: e.Paused, at: float) -> Rollout:
 def _resumed(r: Rollout, event: e.Resumed, at: float) -> Rollout:
     began = r.paused_at if r.paused else r.held_at if r.held else at
     credit = at - max(began, r.since) if r.phase in PATIENT else 0.0
+    r = replace(r, resumed=r.resumed + 1, resumed_at=at, asked_approval=None) if r.held else r
     return replace(r, paused=None, held=None, credit=r.credit + credit, release_credit=r.release_credit + at - began)
 
 
@@ -238,6 +256,10 @@ def _settled(r: Rollout, event: e.Settled, at: float) -> Rollout:
 
 def _stopped(r: Rollout, event: e.Stopped, at: float) -> Rollout:
     return replace(r, stopped=r.stopped | {event.target}, pending=_without(r, Stop, event.target))
+
+
+def _collected(r: Rollout, event: e.Collected, at: float) -> Rollout:
+    return replace(r, collected=r.collected | {event.target}, pending=_without(r, Collect, event.target))
 
 
 def _effect_failed(r: Rollout, event: e.EffectFailed, at: float) -> Rollout:
@@ -282,7 +304,7 @@ def _recovered(r: Rollout, event: e.Recovered, at: float) -> Rollout:
     begin = Phase.RAISING if r.plan.kind == "rollback" and not r.fence else Phase.LOOKING
     return _enter(
         r, begin, at, boot=event.boot, opened=at, turned_at=at, pending={}, tries={}, seen={}, looked={},
-        reached=frozenset(), armed=frozenset(), lost=frozenset(), fired=frozenset(), settled=frozenset(), stopped=frozenset(), passed=None,
+        reached=frozenset(), armed=frozenset(), lost=frozenset(), fired=frozenset(), settled=frozenset(), stopped=frozenset(), collected=frozenset(), passed=None,
         paused=None, held=None, hurry=None, asked_approval=None, release_credit=0.0, recovered=event, back_at=None,
     )  # fmt: skip
 
@@ -318,6 +340,7 @@ HANDLERS: dict[type, Handler] = {
     e.TurnedBack: _turned_back,
     e.Settled: _settled,
     e.Stopped: _stopped,
+    e.Collected: _collected,
     e.EffectFailed: _effect_failed,
     e.Lost: _lost,
     e.Fired: _fired,

@@ -9,6 +9,7 @@ from releaser.core.commands import Acquire, Arm, CheckHealth, Command, Look, Pla
 from releaser.core.decision import (
     FIRST_GENERATION,
     Decision,
+    collect_everywhere,
     failed_policy,
     generation_of,
     missing_starts,
@@ -159,8 +160,10 @@ def _wait_for_approval(d: Decision, r: Rollout, now: float) -> bool:
 
 def _look_around(d: Decision, r: Rollout, watch: Watch, now: float) -> Judgement | None:
     """Ask what is due, journal what the judge sees, and go back on a bad verdict or a drift."""
+    if watch.resumed != r.resumed:
+        watch.begin_anew(r.resumed)
     if watch.step != r.step:
-        watch.begin(r.step, r.since)
+        watch.begin(r.step, max(r.since, r.resumed_at))
     for question, every in watch.around:
         d.ask(watch, question, every, now)
     if drift := _drift(r, watch):
@@ -175,9 +178,13 @@ def _look_around(d: Decision, r: Rollout, watch: Watch, now: float) -> Judgement
 
 
 def _drift(r: Rollout, watch: Watch) -> list[e.Event]:
-    """A router that shows another split than ours: somebody else writes there, so nothing goes forward."""
+    """A router that another rollout took (a rollback raises the fence), or that shows another split than ours: somebody
+    else writes there, so nothing goes forward.
+    """
     for router in r.plan.routers:
         seen = watch.drifted.get(router.name)
+        if seen is not None and seen.owner not in ("", r.id):
+            return [seen, e.Lost(router.name, f"{seen.owner} took it over")]
         if seen is not None and seen.split != (expected := r.plan.split_at(r.step, router)):
             why = f"{router.name} shows {seen.split}, we set {expected}: somebody else changed it"
             return [seen, turn_back("failure", why)]
@@ -193,7 +200,9 @@ def _committing(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     commands = [Settle(name, "committed") for name in r.routers() if name not in r.settled]
     for command in commands:
         d.need(r, command, now)
-    if not commands and (r.plan.origin is None or stop_everywhere(d, r, r.plan.origin, now)):
+    if commands or (r.plan.origin is not None and not stop_everywhere(d, r, r.plan.origin, now)):
+        return
+    if collect_everywhere(d, r, now):
         d.record.append(e.Finished(Outcome.PROMOTED, f"{r.plan.to.id} answers everywhere, read back"))
 
 

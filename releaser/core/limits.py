@@ -4,6 +4,7 @@ from releaser.core.commands import (
     Acquire,
     Arm,
     CheckHealth,
+    Collect,
     Command,
     Count,
     Look,
@@ -26,7 +27,16 @@ GIVE_UP_STOPPING = 10.0
 
 REHEARSAL_TIMER = 1.0
 LONGEST_PAUSE = 5.0
-WITHIN: dict[type, float] = {Acquire: 30.0, Start: 60.0, Stop: 10.0, Arm: 10.0, Look: 5.0, Settle: 10.0, Rehearse: 15.0}
+WITHIN: dict[type, float] = {
+    Acquire: 30.0,
+    Start: 60.0,
+    Stop: 10.0,
+    Collect: 10.0,
+    Arm: 10.0,
+    Look: 5.0,
+    Settle: 10.0,
+    Rehearse: 15.0,
+}
 
 
 def within(command: Command, plan: Plan) -> float:

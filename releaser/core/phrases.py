@@ -1,10 +1,13 @@
 """What are things called in a sentence: releases, splits, durations, shares of failures, commands? (pure)"""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from releaser.core import commands as c
 from releaser.core.plan import Plan
 from releaser.core.values import Counts, Split
+
+if TYPE_CHECKING:
+    from releaser.core import commands as c
 
 __all__ = ["Call", "callings", "doing", "say_failures", "say_seconds", "say_split"]
 
@@ -44,8 +47,10 @@ def say_failures(counts: Counts) -> str:
     return f"{counts.failed} of {counts.completed}"
 
 
-def doing(command: c.Command, call: Call) -> str:  # noqa: C901, PLR0911  one line per command, read at a glance
+def doing(command: "c.Command", call: Call) -> str:  # noqa: C901, PLR0911  one line per command, read at a glance
     """What a command is about, to follow "could not" or "to"."""
+    from releaser.core import commands as c  # here: durations and splits are told more often than commands
+
     match command:
         case c.Acquire():
             return "take the routers' ledgers"
@@ -55,6 +60,8 @@ def doing(command: c.Command, call: Call) -> str:  # noqa: C901, PLR0911  one li
             return f"start {call(command.release)} in the {command.slot} slot of {command.target}"
         case c.Stop():
             return f"stop {call(command.release)} in the {command.slot} slot of {command.target}"
+        case c.Collect():
+            return f"remove old releases from {command.target}"
         case c.CheckHealth():
             return f"check the health of {call(command.release)} on {command.target}"
         case c.Rehearse():

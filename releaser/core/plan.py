@@ -136,6 +136,8 @@ class Plan:
     on_failure: Literal["rollback", "hold"] = "rollback"
     keep_warm: float = 86400.0
     drain: float = 30.0
+    keep: int = 10
+    """How many good releases stay on the hosts and in the ledgers, the newest first."""
     poll: float = 1.0
     """Seconds between two readings of the routers' counters."""
     mark_bad: bool = True
@@ -154,6 +156,8 @@ class Plan:
     def __post_init__(self) -> None:
         if self.kind == "promote" and self.origin is not None and self.before is None:
             raise ValueError("a promotion with a release to go back to must know the split before it")
+        if self.to.id == self.origin:
+            raise ValueError(f"a plan that brings {self.origin} in its own place brings nothing")
         if not self.steps or not self.routers:
             raise ValueError("a plan has at least one step and one router")
 

@@ -95,6 +95,9 @@ class Rollout:
     paused_at: float = 0.0
     held: e.Held | None = None
     held_at: float = 0.0
+    resumed: int = 0
+    """How often a person ended a hold: each time the evidence begins anew, else the same verdict would hold it again."""
+    resumed_at: float = 0.0
     credit: float = 0.0
     """Seconds of the present phase that were spent waiting for people."""
     release_credit: float = 0.0
@@ -111,6 +114,7 @@ class Rollout:
     """Routers whose ledger we took at some time and nobody took from us: each of them needs an ending."""
     settled: frozenset[str] = frozenset()
     stopped: frozenset[str] = frozenset()
+    collected: frozenset[str] = frozenset()
     alarmed: frozenset[str] = frozenset()
     recovered: e.Recovered | None = None
     committing: bool = False
@@ -130,7 +134,7 @@ class Rollout:
     @property
     def committed(self) -> bool:
         """Past the point of no return: every router has taken the commit, and only a new rollout goes back."""
-        return self.phase is Phase.COMMITTING and all(name in self.settled for name in self.routers())
+        return self.phase is Phase.COMMITTING and self.settled.issuperset(self.routers())
 
     @property
     def may_finish(self) -> bool:

@@ -131,7 +131,8 @@ def _judged(event: e.Judged, call: Call) -> str:
         if new.completed or old.completed
         else ""
     )
-    return f"step {event.step + 1} {VERDICTS[event.verdict]}{_because(event.why)}{seen}"
+    why = "" if event.verdict is Verdict.GOOD else _because(event.why)  # the PASS that follows says it
+    return f"step {event.step + 1} {VERDICTS[event.verdict]}{why}{seen}"
 
 
 @_sentence.register
@@ -169,7 +170,7 @@ def _asked(event: e.Asked, call: Call) -> str:
     wishes = {
         "approve": "approves",
         "pause": "asks for a pause" + (f" of {say_seconds(event.until)} at most" if event.until else ""),
-        "resume": "asks to go on after the pause",
+        "resume": "asks to go on",
         "abort": "asks to abort",
         "advance": "asks to advance" + (f" to {event.to} %" if event.to is not None else " by one step"),
         "rollback": "asks to roll back",
@@ -215,6 +216,13 @@ def _stopped(event: e.Stopped, call: Call) -> str:
     if event.after:
         return f"{call(event.release)} stays warm on {event.target} and ends by itself in {say_seconds(event.after)}"
     return f"{call(event.release)} was stopped on {event.target}"
+
+
+@_sentence.register
+def _collected(event: e.Collected, call: Call) -> str:
+    current = f"current is {call(event.release)} on {event.target}"
+    removed = ", ".join(call(release) for release in event.removed)
+    return f"{current}; removed there, because nobody needs it any more: {removed}" if removed else current
 
 
 @_sentence.register

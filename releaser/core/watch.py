@@ -13,6 +13,9 @@ from releaser.core.plan import Plan
 
 __all__ = ["Watch"]
 
+EAGER = 0.5
+"""Seconds between two readings of the counters in the first step, where an outage shows, if they are read every second later."""
+
 
 @dataclass(slots=True)
 class Watch:
@@ -33,8 +36,17 @@ class Watch:
     round: int = 0
     """Counts the steps begun: an answer to a question of an earlier round is about the world before the shift."""
 
+    resumed: int = 0
+    """Which of the person's resumptions this evidence began with."""
+
     def __post_init__(self) -> None:
         self.judge = Judge(self.plan)
+
+    def begin_anew(self, resumed: int) -> None:
+        """A person ended a hold: what spoke against the candidate before was theirs to weigh, and is not counted again."""
+        self.resumed = resumed
+        self.judge = Judge(self.plan)
+        self.step = -1
 
     def begin(self, step: int, at: float) -> None:
         self.step = step
@@ -85,6 +97,8 @@ def _around(plan: Plan, step: int) -> Iterator[tuple[Command, float]]:
     """The counters of the routers that moved, the candidate's health, and what every router shows."""
     wave = plan.steps[step].wave
     if plan.judging.errors:
-        yield from ((Count(router.name), plan.poll) for router in plan.routers if router.wave == wave)
+        eager = step == 0 and plan.steps[0].weight < 100 and plan.poll <= 2 * EAGER
+        poll = min(plan.poll, EAGER) if eager else plan.poll
+        yield from ((Count(router.name), poll) for router in plan.routers if router.wave == wave)
     yield from ((CheckHealth(target.name, plan.to.id), plan.health.every) for target in plan.targets)
     yield from ((Look(router.name), max(plan.poll, plan.budget.deadman / 2)) for router in plan.routers)

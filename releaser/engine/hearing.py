@@ -19,7 +19,7 @@ from releaser.store.asked import Waiting
 
 __all__ = ["Requests", "hear_requests", "hear_signals"]
 
-POLL = 0.05
+POLL = 0.02
 """Seconds: a request on this machine is heard within twice this."""
 
 

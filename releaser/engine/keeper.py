@@ -35,12 +35,17 @@ class Keeper:
         self.mailbox = mailbox
         self.last_turn = last_turn
         self.stops: dict[str, Callable[[], None]] = {}
+        self.tended: tuple[object, ...] = ()
         self.fence = 0
         self.period = 0.0
 
     def tend(self, r: Rollout) -> None:
         """Start renewing what was acquired, stop what is settled, lost or over."""
-        over = r.phase in {Phase.DONE, Phase.LOOKING}
+        over = r.phase is Phase.DONE or r.phase is Phase.LOOKING
+        told = (over, r.fence, r.reached, r.settled, r.lost)
+        if told == self.tended:
+            return
+        self.tended = told
         wanted = frozenset() if over else r.reached - r.settled - r.lost
         self.fence = r.fence
         self.period = r.plan.budget.deadman / 3

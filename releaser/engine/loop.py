@@ -6,12 +6,12 @@ It owns no clock, thread or disk: those come in from outside, so that the simula
 import heapq
 import math
 import queue
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
 from releaser.core import events as e
-from releaser.core.commands import QUESTIONS, Acquire, Command, Settle, Shift, Stop
+from releaser.core.commands import QUESTIONS, Acquire, Collect, Command, Settle, Shift, Stop
 from releaser.core.decide import decide
 from releaser.core.fold import evolve
 from releaser.core.requests import answer
@@ -26,6 +26,7 @@ from releaser.ports import Clock, Executor, Mailbox, World
 __all__ = ["Driven", "Loop"]
 
 OBSERVATIONS = (e.HealthRead, e.Counted)
+SEEN = (*OBSERVATIONS, e.RouterSeen)
 LONGEST_SLEEP = 10.0
 SLEEP_OF_DEADMAN = 1 / 4
 """The keeper renews only while the loop's last turn is younger than a third of the dead-man's time, so the loop turns more
@@ -80,24 +81,26 @@ class Loop:
 
     def turn(self) -> None:
         """Hear what came in, then decide for whoever is concerned or due."""
-        self.last_turn = self.clock.now()
-        concerned = self._hear(self.patience())
-        concerned.update(self._due(self.clock.now()))
+        self.last_turn = now = self.clock.now()
+        concerned = self._hear(self.patience(now))
+        self._add_due(concerned, self.clock.now())
         for name in sorted(concerned):
             if name in self.driven:
                 self._advance(self.driven[name])
 
-    def patience(self) -> float:
-        """Seconds that the loop may sleep now if nothing arrives."""
-        due = self.wakes[0][0] if self.wakes else math.inf
-        return min(max(due - self.clock.now(), 0.0), self.longest_sleep)
+    def patience(self, now: float) -> float:
+        """Seconds that the loop may sleep from `now` on if nothing arrives."""
+        left = self.wakes[0][0] - now if self.wakes else math.inf
+        if left >= self.longest_sleep:
+            return self.longest_sleep
+        return max(0.0, left)
 
-    def _due(self, now: float) -> Iterator[str]:
+    def _add_due(self, concerned: set[str], now: float) -> None:
         while self.wakes and self.wakes[0][0] <= now:
             at, name = heapq.heappop(self.wakes)
             if name in self.driven and self.driven[name].wake_at == at:
                 self.driven[name].wake_at = math.inf
-                yield name
+                concerned.add(name)
 
     def _wake(self, driven: Driven, at: float) -> None:
         if at != driven.wake_at:
@@ -146,7 +149,7 @@ class Loop:
             return
         now = self.clock.now()
         for fact in message.facts:
-            if isinstance(fact, (*OBSERVATIONS, e.RouterSeen)):
+            if isinstance(fact, SEEN):
                 driven.watch.observe(message.command, fact, now)
             else:
                 driven.watch.unanswered(message.command, now)
@@ -197,12 +200,15 @@ class Loop:
 
     def _issue(self, driven: Driven, commands: list[Command]) -> bool:
         """Intents first, then all effects. False: the intents are not durable, decide again."""
+        if not commands:
+            return True
         effects = [command for command in commands if not isinstance(command, QUESTIONS)]
         intents = [e.Issued(command, _attempt(driven.rollout, command)) for command in effects]
         durable = not intents or self._record(driven, intents)
         if not durable and not _urgent(driven.rollout) and not all(map(_goes_back, effects)):
-            self._no_journal(driven)
-            return False
+            if not all(isinstance(command, Collect) for command in effects):
+                self._no_journal(driven)
+            return False  # what is only tidying up waits for the next commit
         for intent in intents:
             self._submit(driven, intent.command, intent.attempt)
         for command in commands:
@@ -212,12 +218,17 @@ class Loop:
         return True
 
     def _submit(self, driven: Driven, command: Command, attempt: int) -> None:
-        work = partial(_work, command, attempt, driven.rollout, driven.world, self.clock, self.mailbox)
+        work = partial(_work, command, attempt, driven.rollout, driven, self.clock, self.mailbox)
         self.executor.submit(work, urgent=_urgent(driven.rollout))
 
 
-def _work(command: Command, attempt: int, rollout: Rollout, world: World, clock: Clock, mailbox: Mailbox) -> None:
-    facts = perform(command, attempt, rollout, world, clock)
+def _work(command: Command, attempt: int, rollout: Rollout, driven: Driven, clock: Clock, mailbox: Mailbox) -> None:
+    """What a thread does. An effect that waited for its thread while the release gave it up (it goes back now) is not begun."""
+    if not isinstance(command, QUESTIONS):
+        flight = driven.rollout.pending.get(command)
+        if flight is None or flight.attempt != attempt:
+            return
+    facts = perform(command, attempt, rollout, driven.world, clock)
     mailbox.put(Answer(rollout.id, command, attempt, rollout.fence, facts))
 
 

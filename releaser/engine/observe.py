@@ -1,15 +1,20 @@
 """What is there now: every router's own answer, its ledger, and the slots of every target, asked all at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from releaser.config.observed import Seen
-from releaser.errors import PortError, ReleaserError
+from releaser.core.values import Binding
+from releaser.errors import HeldError, PortError, RefusedError, ReleaserError, UsageError
 from releaser.ports import LedgerState, RouterState, SlotState, World
+from releaser.shell.questions import Question, ask_all
 
 __all__ = ["Observed", "observe"]
+
+Answers = Mapping[str, Any]
+"""By name: what a part said, or the error that kept it from it."""
 
 WITHIN = 5.0
 
@@ -38,32 +43,76 @@ class Observed:
         )
 
 
+@runtime_checkable
+class Questioned(Protocol):
+    """A router or target over shells: what it would ask of each host can go there together with what others ask."""
+
+    def questions(self) -> Sequence[Question[Any]]: ...
+
+
 def observe(world: World) -> Observed:
     """Never raises for a silent part: what does not answer is named."""
+    parts = [*(site.router for site in world.sites.values()), *world.targets.values()]
+    look = _together if all(isinstance(part, Questioned) for part in parts) else _apart
+    known, routers, slots = look(world)
+    silent = {name: str(said) for said_of in (slots, routers, known) for name, said in said_of.items() if _failed(said)}
+    return Observed(_good(known), _good(routers), _good(slots), silent)
+
+
+def _together(world: World) -> tuple[Answers, Answers, Answers]:
+    """One agent process a host for all that is asked there."""
+    sites: dict[str, Any] = {name: world.sites[name].router for name in sorted(world.sites)}
+    targets: Mapping[str, Any] = world.targets
+    asked = [part.questions() for part in (*sites.values(), *targets.values())]
+    given = iter(ask_all([question for some in asked for question in some], within=WITHIN))
+    answers = [[next(given) for _ in some] for some in asked]
+    read = dict(zip(sites, answers[: len(sites)], strict=True))
+    slots = zip(targets.items(), answers[len(sites) :], strict=True)
+    return (
+        {name: ledger for name, (ledger, _) in read.items()},
+        {name: _ask(partial(_state, sites[name], *said)) for name, said in read.items()},
+        {name: target.slots_of(said) for (name, target), said in slots},
+    )
+
+
+def _state(router: Any, ledger: Any, replies: Any) -> RouterState:
+    """A router knows slots; which release each of them holds is in its ledger."""
+    for said in (ledger, replies):
+        if _failed(said):
+            raise said
+    state: RouterState = router.state_of(replies, binding_of(ledger))
+    return state
+
+
+def _apart(world: World) -> tuple[Answers, Answers, Answers]:
+    """Call by call, for ports that are no shell's."""
     names = sorted(world.sites)
     ledgers = world.together([partial(_ask, partial(world.sites[name].ledger.read, within=WITHIN)) for name in names])
     known = dict(zip(names, ledgers, strict=True))
     calls = [partial(_ask, partial(_split, world, name, known[name])) for name in names]
     calls += [partial(_ask, partial(target.inspect, within=WITHIN)) for target in world.targets.values()]
     answers = world.together(calls)
-    routers = dict(zip(names, answers[: len(names)], strict=True))
-    slots = dict(zip(world.targets, answers[len(names) :], strict=True))
-    silent = {name: str(said) for said_of in (slots, routers, known) for name, said in said_of.items() if _failed(said)}
-    return Observed(_good(known), _good(routers), _good(slots), silent)
+    return (
+        known,
+        dict(zip(names, answers[: len(names)], strict=True)),
+        dict(zip(world.targets, answers[len(names) :], strict=True)),
+    )
 
 
 def _split(world: World, name: str, ledger: Any) -> RouterState:
-    """A router knows slots; which release each of them holds is in its ledger."""
     if _failed(ledger):
         raise ledger
-    binding = tuple(sorted(ledger.slots.items()))
-    return world.sites[name].router.read(binding, within=WITHIN)
+    return world.sites[name].router.read(binding_of(ledger), within=WITHIN)
 
 
-def _ask(call: Any) -> Any:
+def binding_of(ledger: LedgerState) -> Binding:
+    return tuple(sorted(ledger.slots.items()))
+
+
+def _ask(call: Callable[[], Any]) -> Any:
     try:
         return call()
-    except PortError as error:
+    except (PortError, RefusedError, HeldError, UsageError) as error:
         return error
 
 
@@ -71,5 +120,5 @@ def _failed(answer: Any) -> bool:
     return isinstance(answer, ReleaserError)
 
 
-def _good(answers: Mapping[str, Any]) -> dict[str, Any]:
+def _good(answers: Answers) -> dict[str, Any]:
     return {name: answer for name, answer in answers.items() if not _failed(answer)}

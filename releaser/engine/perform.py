@@ -9,6 +9,7 @@ from releaser.core.commands import (
     Acquire,
     Arm,
     CheckHealth,
+    Collect,
     Command,
     Count,
     Look,
@@ -214,6 +215,26 @@ def _stop(command: Stop, attempt: int, r: Rollout, world: World, clock: Clock) -
     return (e.Stopped(command.target, command.release, wait),)
 
 
+def _collect(command: Collect, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    """Every ledger's word on what is good and what is evidence; without the word of all of them nothing is removed.
+
+    A way back removes nothing, and so needs nobody's word.
+    """
+    if r.plan.kind == "rollback":
+        limit = within(command, r.plan)
+        world.targets[command.target].collect(command.release, None, fence=r.fence, within=limit)
+        return (e.Collected(command.target, command.release),)
+    limit = within(command, r.plan) / 2
+    asked = [partial(_try, partial(site.ledger.read, within=limit)) for site in world.sites.values()]
+    keep: dict[str, None] = {}
+    for ledger in world.together(asked):
+        if isinstance(ledger, PortError):
+            raise ledger
+        keep |= dict.fromkeys([*ledger.good, *([ledger.evidence] if ledger.evidence else [])])
+    removed = world.targets[command.target].collect(command.release, tuple(keep), fence=r.fence, within=limit)
+    return (e.Collected(command.target, command.release, tuple(removed)),)
+
+
 def _check_health(command: CheckHealth, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
     slot = r.plan.slot(command.release)
     reading = world.probes[command.target].read(r.plan.to, slot, within=r.plan.health.timeout)
@@ -305,7 +326,7 @@ def settling(command: Settle, r: Rollout, world: World) -> Settling:
         bad = (plan.to.id, why)
     seconds = turned.freeze if turned else plan.freeze
     frozen = Frozen(by, f"rolled back: {why}", seconds) if seconds > 0 else None
-    return Settling(command.settlement, r.id, current, bad, frozen, world.journal_head())
+    return Settling(command.settlement, r.id, current, bad, frozen, world.journal_head(), plan.keep)
 
 
 ACTIONS: dict[type, Callable[[Any, int, Rollout, World, Clock], Facts]] = {
@@ -313,6 +334,7 @@ ACTIONS: dict[type, Callable[[Any, int, Rollout, World, Clock], Facts]] = {
     Place: _place,
     Start: _start,
     Stop: _stop,
+    Collect: _collect,
     CheckHealth: _check_health,
     Rehearse: _rehearse,
     Arm: _arm,

@@ -4,7 +4,7 @@ An adapter that is not listed, or not used, is never imported.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution
 from typing import Any
 
 from pydantic import BaseModel
@@ -39,13 +39,11 @@ class Registry(Mapping[tuple[str, str], type[BaseModel]]):
 
     @classmethod
     def installed(cls, allowed: Collection[str] = ()) -> "Registry":
-        """What is installed in this Python. Raises ConfigError where releaser itself is not."""
-        registry = cls((point for group in GROUPS for point in entry_points(group=f"{OURS}.{group}")), allowed)
-        if not registry:
-            raise ConfigError(
-                "releaser runs without being installed, so its adapters are not found; pip install releaser"
-            )
-        return registry
+        """What releaser and the `allowed` distributions bring: the others that are installed are not even looked at.
+
+        Raises ConfigError where one of them is not installed in this Python.
+        """
+        return cls((point for name in (OURS, *sorted(allowed)) for point in _brought_by(name)), allowed)
 
     def adapter(self, group: str, kind: str) -> Any:
         """The adapter's class. Raises KeyError for an unknown one, ReleaserError for one that cannot be loaded."""
@@ -71,3 +69,15 @@ class Registry(Mapping[tuple[str, str], type[BaseModel]]):
 
     def __len__(self) -> int:
         return len(self._points)
+
+
+def _brought_by(name: str) -> list[EntryPoint]:
+    try:
+        points = distribution(name).entry_points
+    except PackageNotFoundError:
+        if name == OURS:
+            why = "releaser runs without being installed, so its adapters are not found; pip install releaser"
+        else:
+            why = f"RELEASER_PLUGINS names {name}, which is not installed; pip install it, or leave it out"
+        raise ConfigError(why, code="not-installed") from None
+    return [point for point in points if point.group.removeprefix(f"{OURS}.") in GROUPS]

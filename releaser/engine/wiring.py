@@ -3,22 +3,22 @@
 A local environment and a fleet share all of this but the shell.
 """
 
-import getpass
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from releaser.adapters.hosts.artifact import Artifact
-from releaser.adapters.probes.http import Endpoint
 from releaser.config.environment import Environment, Target
-from releaser.engine.local_router import LocalRouter
+from releaser.core.values import Slot
 from releaser.engine.registry import Registry
+from releaser.engine.remote import RemoteShells, remote_path
 from releaser.engine.threads import together
-from releaser.errors import ConfigError
 from releaser.ports import Probe, Site, World
 from releaser.shell import Shell
+
+if TYPE_CHECKING:
+    from releaser.adapters.hosts.artifact import Artifact
+    from releaser.engine.local_router import LocalRouter
 
 __all__ = ["Wiring", "whoami"]
 
@@ -32,6 +32,9 @@ def whoami(environ: Mapping[str, str]) -> str:
     ):
         if all(environ.get(name) for name in names):
             return "ci:" + "#".join(environ[name] for name in names)
+    import getpass
+    import socket
+
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):
@@ -41,31 +44,40 @@ def whoami(environ: Mapping[str, str]) -> str:
 
 @dataclass(slots=True)
 class Wiring:
-    """One environment's adapters, each made when it is first needed. `env` resolves the application's variables."""
+    """One environment's adapters, each made when it is first needed. `told` puts secrets in place of their references."""
 
     environment: Environment
     registry: Registry
     holder: str
     folder: Path
-    env: Callable[[], Mapping[str, str]] = dict
-    artifact: Artifact | None = None
+    told: Callable[[Mapping[str, str]], Mapping[str, str]] = dict
+    artifact: "Artifact | None" = None
+    probes: bool = True
+    """To look, to write to the ledgers and to read logs takes none, and they take long to import."""
     shells: dict[tuple[str, str], Shell] = field(default_factory=dict)
-    routers: dict[str, LocalRouter] = field(default_factory=dict)
+    routers: "dict[str, LocalRouter]" = field(default_factory=dict)
+    remote: RemoteShells = field(default_factory=RemoteShells)
 
     def world(self, journal_head: Callable[[], tuple[str, int, str] | None] = lambda: None) -> World:
         """Every port of this environment. Raises ConfigError for what is not there yet or not installed."""
-        env = self.env() if self.artifact else {}
+        env = self.told(self.environment.env) if self.artifact else {}
         targets, probes, sites = {}, {}, {}
         for name, target in self.environment.targets.items():
             shells = {host.name: self._shell(name, target, host.name) for host in target.options.hosts}
             kind = self.registry.adapter("targets", target.kind)
             placed: Any = target.options
-            options = placed.model_copy(update={"path": self._path(target)})
+            hosts = tuple(host.model_copy(update={"env": self.told(host.env)}) for host in placed.hosts)
+            options = placed.model_copy(update={"path": self._path(target), "hosts": hosts})
             targets[name] = kind(name, options, shells, self.artifact, env)
-            probes[name] = self._probe(target)
+            if self.probes:
+                probes[name] = self._probe(target)
             for host in target.router.hosts:
                 sites[f"{name}/{host}"] = self._site(name, target, host)
         return World(targets, probes, sites, self.holder, together, journal_head)
+
+    def close(self) -> None:
+        """Give back the connections to hosts."""
+        self.remote.close()
 
     def finest(self, router: str) -> int:
         """The smallest share that a router can give, in whole percent."""
@@ -78,7 +90,29 @@ class Wiring:
             if target.router.managed:
                 self._local_router(name, target).ensure()
 
+    def stands_still(self, router: str) -> bool:
+        """Whether it is one that releaser itself runs here and it does not. Raises RefusedError for a stranger on its port."""
+        name = router.partition("/")[0]
+        target = self.environment.targets[name]
+        return target.router.managed and self._local_router(name, target).stands_still()
+
+    def stop_local_routers(self) -> list[str]:
+        """Stop the routers that releaser itself runs here; the targets whose router had run."""
+        managed = {name: target for name, target in self.environment.targets.items() if target.router.managed}
+        return [name for name, target in managed.items() if self._local_router(name, target).stop()]
+
+    def slots_of(self, name: str) -> Mapping[Slot, Mapping[str, Any]]:
+        """A target's slots on its first host, as the host says: release, state, adopted, and more."""
+        target = self.environment.targets[name]
+        shell = self._shell(name, target, target.options.hosts[0].name)
+        found: Mapping[Slot, Mapping[str, Any]] = shell.call(
+            "target.inspect", {"path": self._path(target)}, within=5.0
+        )["slots"]
+        return found
+
     def _probe(self, target: Target) -> Probe:
+        from releaser.adapters.probes.http import Endpoint
+
         options = self.environment.probes
         chosen = (
             "up"
@@ -109,7 +143,9 @@ class Wiring:
         kind = self.registry.adapter("routers", target.router.kind)
         return kind(target.router.options, tuple(host.name for host in behind.hosts))
 
-    def _local_router(self, name: str, target: Target) -> LocalRouter:
+    def _local_router(self, name: str, target: Target) -> "LocalRouter":
+        from releaser.engine.local_router import LocalRouter
+
         if name not in self.routers:
             shell = self._shell(name, target, target.router.hosts[0])
             ports = target.options.ports_of(target.options.hosts[0].name)
@@ -117,13 +153,9 @@ class Wiring:
         return self.routers[name]
 
     def _shell(self, name: str, target: Target, host: str) -> Shell:
-        if target.connection != "local":
-            raise ConfigError(
-                f"target {name} is reached by SSH, which this version cannot do yet; `connection: local` and "
-                "`hosts: [local]` mean this machine",
-                code="not-yet",
-            )
         key = (name, host)
+        if key not in self.shells and target.connection == "ssh":
+            self.shells[key] = self.remote.shell(target, host, f"{self._path(target)}/.releaser", self.folder)
         if key not in self.shells:
             from releaser.shell.local import LocalShell
 
@@ -132,6 +164,8 @@ class Wiring:
 
     def _path(self, target: Target) -> str:
         path: str = target.options.path
+        if target.connection == "ssh":
+            return remote_path(path)
         if path.startswith("./"):
             return str(self.folder.resolve() / path[2:])
         return str(Path(path).expanduser())

@@ -36,6 +36,12 @@ VERBS = {
     "target.logs": "logs:logs",
     "target.collect": "collect:collect",
     "supervise": "supervise:supervise",
+    "unit.retire": "unit_retire:retire",
+    # several of those above that change nothing, in one process
+    "batch": "batch:batch",
+    # any of these, over a connection that may be lost
+    "call": "call:call",
+    "call.ask": "call:ask",
 }
 """Verb -> "module:function" below releaser.onhost; each is `def name(request: dict) -> dict` and raises Refusal."""
 

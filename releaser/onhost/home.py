@@ -10,6 +10,7 @@
     target.lock         created once, never renamed or deleted
     target.json         the highest fence that has changed anything here
     env/<id>.json       0600: how the release is started, with its environment; kept as long as the release
+    run/<slot>.env      0600: the variables of the unit that runs the slot, where systemd does
     run/<slot>.json     what the slot runs; run/<slot>.want.json what it was asked to; run/<slot>.lock one supervisor
     incoming/, staging/ uploads and half-unpacked releases
 """
@@ -19,14 +20,17 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from releaser.onhost import files
 from releaser.onhost.answers import Refusal, deadline
 from releaser.onhost.lock import locked
+
+TYPE_CHECKING = False  # not typing's: importing that would be a tenth of every verb's time
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 __all__ = ["MARKER", "SLOTS", "Home", "discard", "home", "remove", "ruled", "switch_link"]
 
@@ -91,6 +95,7 @@ def home(request: dict[str, Any], *, create: bool = False) -> Home:
         for public in (path, found.releases, found.shared, found.logs, path / "slots"):
             public.mkdir(mode=0o755, parents=True, exist_ok=True)
         found.own.mkdir(mode=0o700, exist_ok=True)
+        found.own.chmod(0o700)  # also where something else was here first
         for private in (found.incoming, found.staging, found.environments, found.run):
             private.mkdir(mode=0o700, exist_ok=True)
         files.reserve(found.run)

@@ -9,7 +9,7 @@ from typing import Any
 from releaser.onhost import files
 from releaser.onhost.home import Home, home, remove
 
-__all__ = ["LIMIT", "logs", "rotate", "say"]
+__all__ = ["LIMIT", "end_of", "logs", "rotate", "say"]
 
 LIMIT = 16 << 20
 """Bytes of one log; the part before is kept once."""
@@ -18,13 +18,21 @@ ANSWER = 256 << 10
 
 
 def logs(request: dict[str, Any]) -> dict[str, Any]:
-    """{path, slot, lines: N} or {path, slot, cursor} -> {lines: [...], cursor}. Only whole lines; changes nothing."""
+    """{path, slot, lines: N, release} or {path, slot, cursor} -> {lines: [...], cursor}. Only whole lines; changes nothing.
+
+    With `release` no line of what the slot held before it.
+    """
     place, slot = home(request), str(request["slot"])
-    rotations = int((files.read_json(place.status(slot)) or {}).get("rotations", 0))
+    unit = (files.read_json(place.status(slot)) or {}).get("unit")
+    if unit:
+        from releaser.onhost import unit_log  # here: most hosts need nothing of it
+
+        return unit_log.logs(place, slot, str(unit), request)
+    rotations = _rotations(place, slot)
     log = place.log(slot)
     cursor = request.get("cursor")
     if not cursor:
-        start = max(0, _size(log) - ANSWER)
+        start = max(_begin(place, slot, rotations, request.get("release")), _size(log) - ANSWER)
         lines, end = _lines(log, start)
         wanted = int(request.get("lines", 100))
         return {"lines": lines[len(lines) - min(wanted, len(lines)) :], "cursor": f"{rotations}.{end}"}
@@ -36,6 +44,24 @@ def logs(request: dict[str, Any]) -> dict[str, Any]:
             return {"lines": lines, "cursor": f"{generation}.{end}"}
     lines, end = _lines(log, int(offset) if behind == 0 else 0)
     return {"lines": lines, "cursor": f"{rotations}.{end}"}
+
+
+def end_of(place: Home, slot: str) -> str:
+    """The cursor of what comes next."""
+    return f"{_rotations(place, slot)}.{_size(place.log(slot))}"
+
+
+def _rotations(place: Home, slot: str) -> int:
+    return int((files.read_json(place.status(slot)) or {}).get("rotations", 0))
+
+
+def _begin(place: Home, slot: str, rotations: int, release: str | None) -> int:
+    """Where the lines of this release begin in the present part of the log."""
+    want = files.read_json(place.want(slot)) or {}
+    if release is None or want.get("release") != release:
+        return 0
+    generation, _, offset = str(want.get("log_from", "0.0")).partition(".")
+    return int(offset) if int(generation) == rotations else 0
 
 
 def rotate(place: Home, slot: str, limit: int = LIMIT) -> bool:

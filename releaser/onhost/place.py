@@ -48,7 +48,7 @@ def place(request: dict[str, Any]) -> dict[str, Any]:
     """Check, unpack and keep one release, and how it is started. Safe to repeat: what is placed and whole stays.
 
     {path, fence, release, version, artifact, kind: dir|tar, package: sha256 of the upload, incoming, shared: [names],
-    run: template, env: {}, limits: {}} -> {placed: whether anything had to be done}
+    run: template, unit: {systemd, sudo} or none, env: {}, limits: {}} -> {placed: whether anything had to be done}
     """
     where = home(request, create=True)
     release = str(request["release"])
@@ -151,6 +151,8 @@ def _publish(where: Home, release: str, ready: Path, wrong: str) -> None:
 def _keep_environment(where: Home, request: dict[str, Any]) -> None:
     """How this release is started, kept as long as it: going back to it needs no store of secrets."""
     kept = {name: request[name] for name in ("release", "version", "artifact", "run", "env")}
+    if request.get("unit"):
+        kept["unit"] = request["unit"]
     if files.read_json(where.environment(kept["release"])) != kept:
         files.write_json(where.environment(kept["release"]), kept)
 

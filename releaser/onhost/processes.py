@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections import namedtuple
 from pathlib import Path
-from typing import NamedTuple
 
-__all__ = ["Process", "alive", "command", "find", "listeners", "members", "parent", "send", "send_session"]
+from releaser.onhost import listening
+
+TYPE_CHECKING = False  # not typing's: importing that would be a tenth of every verb's time
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Process", "alive", "command", "find", "holders", "listeners", "members", "parent", "send", "send_session"]
 
 PROC = Path("/proc")
-LISTEN = "0A"
 OVER = "ZX"
 """States of a process that has ended: zombie (nobody has waited for it yet) and dead."""
 COMMAND_LENGTH = 80
 
 
-class Process(NamedTuple):
+class Process(namedtuple("Process", ("pid", "started"))):  # noqa: PYI024  typing's would be a tenth of every verb's time
     """A pid and when it started, in clock ticks since boot: together they never mean another process of this boot."""
 
-    pid: int
-    started: int
+    __slots__ = ()
 
 
-class _Status(NamedTuple):
-    parent: int
-    session: int
-    started: int
+_Status = namedtuple("_Status", ("parent", "session", "started"))  # noqa: PYI024  as above
 
 
 def find(pid: int) -> Process | None:
@@ -63,10 +63,13 @@ def members(session: int) -> list[int]:
 
 def listeners(port: int) -> tuple[set[int], bool]:
     """The pids that listen on a TCP port, and whether anybody does: another user's process may have no pid for us."""
-    inodes = set(_inodes(port))
-    if not inodes:
-        return set(), False
-    return {pid for pid in _pids() if _holds(pid, inodes)}, True
+    found = listening.inodes((port,)).get(port, set())
+    return holders(found), bool(found)
+
+
+def holders(inodes: set[str]) -> set[int]:
+    """The pids that have one of these sockets open, as far as we may look."""
+    return {pid for pid in _pids() if _holds(pid, inodes)} if inodes else set()
 
 
 def send(process: Process, number: int) -> bool:
@@ -106,19 +109,6 @@ def _name(pid: int) -> str:
 
 def _pids() -> Iterator[int]:
     return (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
-
-
-def _inodes(port: int) -> Iterator[str]:
-    """Inodes of the sockets that listen on `port`, IPv4 and IPv6. Fields: sl local remote state tx:rx tr retr uid to inode."""
-    for table in ("net/tcp", "net/tcp6"):
-        try:
-            lines = (PROC / table).read_text().splitlines()[1:]
-        except FileNotFoundError:  # a kernel without IPv6
-            continue
-        for line in lines:
-            fields = line.split()
-            if fields[3] == LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
-                yield fields[9]
 
 
 def _holds(pid: int, inodes: set[str]) -> bool:

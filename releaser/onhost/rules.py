@@ -119,11 +119,13 @@ def settle(ledger: dict[str, Any], request: dict[str, Any], now: Now) -> dict[st
     if settlement != "cancelled":
         after["current"] = current
     if settlement == "committed":
-        after["good"] = [current, *(release for release in ledger["good"] if release != current)][:KEPT_GOOD]
+        good = [current, *(release for release in ledger["good"] if release != current)]
+        after["good"] = good[: settling.get("keep", KEPT_GOOD)]
         after["bad"] = {release: why for release, why in ledger["bad"].items() if release != current}
     if bad:
         after["good"] = [release for release in after["good"] if release != bad[0]]
         after["bad"] = dict(list({**after["bad"], bad[0]: bad[1]}.items())[-KEPT_BAD:])
+        after["evidence"] = bad[0]
     if settling["freeze"]:
         after["frozen"] = freeze(settling["freeze"], now)
     return _pruned(after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from releaser.onhost import clock, files, processes
+from releaser.onhost import clock, files, listening, processes
 from releaser.onhost.home import SLOTS, Home, home
 from releaser.onhost.processes import Process
 
@@ -12,6 +12,8 @@ __all__ = ["View", "inspect", "look", "running_release", "stranger"]
 
 ENDING = frozenset({"stopping", "stopped", "failed"})
 """What a supervisor writes last: while it lives on for a moment after that, its slot is about to be free, not taken."""
+
+BUSY = frozenset({"running", "waiting", "stopping"})
 
 
 class View(NamedTuple):
@@ -26,7 +28,7 @@ class View(NamedTuple):
 
     @property
     def busy(self) -> bool:
-        return self.child is not None or self.supervisor is not None
+        return self.state in BUSY
 
 
 def inspect(request: dict[str, Any]) -> dict[str, Any]:
@@ -35,19 +37,29 @@ def inspect(request: dict[str, Any]) -> dict[str, Any]:
     `stranger` says who holds the port of a slot that runs nothing.
     """
     place, ports = home(request), request.get("ports", {})
-    return {"slots": {slot: _told(look(place, slot), ports.get(slot)) for slot in SLOTS}}
+    views = [look(place, slot) for slot in SLOTS]
+    idle = [ports[view.slot] for view in views if not view.busy and view.slot in ports]
+    taken = listening.inodes(idle) if idle else {}
+    strangers = {port: _named(processes.holders(inodes)) for port, inodes in taken.items()}
+    return {"slots": {view.slot: _told(view, strangers.get(ports.get(view.slot))) for view in views}}
 
 
 def stranger(port: int) -> str | None:
     """Who listens on a port, by pid and command, or None."""
     pids, taken = processes.listeners(port)
-    if not taken:
-        return None
+    return _named(pids) if taken else None
+
+
+def _named(pids: set[int]) -> str:
     return ", ".join(f"pid {pid} ({processes.command(pid)})" for pid in sorted(pids)) or "a process of another user"
 
 
 def look(place: Home, slot: str) -> View:
     status = files.read_json(place.status(slot)) or {}
+    if status.get("unit"):
+        from releaser.onhost import unit_slot  # here: it needs what this module defines, and most hosts never do
+
+        return unit_slot.view(place, slot, status)
     same_boot = status.get("boot") == clock.boot(place.own)
     child = _living(status.get("child")) if same_boot else None
     supervisor = _living(status.get("supervisor")) if same_boot else None
@@ -82,7 +94,7 @@ def _state(release: str | None, child: Process | None, supervisor: Process | Non
     return "stopped" if release else "empty"
 
 
-def _told(view: View, port: int | None) -> dict[str, Any]:
+def _told(view: View, stranger: str | None) -> dict[str, Any]:
     status = view.status
     return {
         "release": view.release,
@@ -95,5 +107,5 @@ def _told(view: View, port: int | None) -> dict[str, Any]:
         "note": status.get("note", ""),
         "adopted": bool(status.get("adopted")),
         "supervised": view.supervisor is not None,
-        "stranger": stranger(port) if port is not None and not view.busy else None,
+        "stranger": None if view.busy else stranger,
     }

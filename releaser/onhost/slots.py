@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from releaser.onhost import clock, detach, files, processes
+from releaser.onhost import clock, detach, files, logs, processes
 from releaser.onhost.answers import Refusal, deadline
 from releaser.onhost.command import render
 from releaser.onhost.home import MARKER, Home, home, remove, ruled, switch_link
@@ -29,7 +29,7 @@ def start(request: dict[str, Any]) -> dict[str, Any]:
             view = look(place, slot)
             if view.state != "stopping":
                 return _started(place, view, request, until)
-            if view.supervisor is None:  # killed while it stopped the slot
+            if view.supervisor is None and not view.status.get("unit"):  # killed while it stopped the slot
                 _handed_over(place, view, until)
         if time.monotonic() > until:
             raise Refusal("failed", f"slot {slot} is still stopping {view.release}; try again", "stopping")
@@ -46,17 +46,27 @@ def _started(place: Home, view: View, request: dict[str, Any], until: float) -> 
     if view.status.get("adopted") and view.child:
         want = {**want, "adopted": True, "port": view.status["port"]}
     elif not view.busy:
-        _expect_ready(place, view, request)
+        kept = _expect_ready(place, view, request)
+        if kept.get("unit"):
+            from releaser.onhost import unit_slot  # here, as below: most hosts need nothing of it
+
+            return unit_slot.begin(place, view, request, kept, until)
         switch_link(place.slot(view.slot), f"../releases/{release}")
-    files.write_json(place.want(view.slot), {**_memory(view), **want})
+    files.write_json(place.want(view.slot), {**_memory(view), **want, "log_from": _log_from(place, view, release)})
     idle = not view.busy
-    if view.supervisor is None and not want.get("adopted"):
+    if view.supervisor is None and not want.get("adopted") and not view.status.get("unit"):
         view = _handed_over(place, view, until)
     return {"started": idle, "pid": view.child.pid if view.child else None}
 
 
-def _expect_ready(place: Home, view: View, request: dict[str, Any]) -> None:
-    """Everything that can be wrong before a start, by name, while nothing has changed."""
+def _log_from(place: Home, view: View, release: str) -> str:
+    """Where the lines of what the slot holds now begin: the log is the slot's, and outlives its releases."""
+    known = (files.read_json(place.want(view.slot)) or {}).get("log_from")
+    return str(known) if known and view.release == release else logs.end_of(place, view.slot)
+
+
+def _expect_ready(place: Home, view: View, request: dict[str, Any]) -> dict[str, Any]:
+    """Everything that can be wrong before a start, by name, while nothing has changed. Returns how it is started."""
     release, port = str(request["release"]), int(request["port"])
     wrong = problem(place, release, request.get("artifact"))
     if wrong is not None:
@@ -72,10 +82,12 @@ def _expect_ready(place: Home, view: View, request: dict[str, Any]) -> None:
             "failed", f"{release} is not started: how to start it is not kept here; place it again", "no-environment"
         )
     try:
-        render(str(kept["run"]), dict.fromkeys(("port", "slot", "release", "version", "host"), "x"))
+        if not kept.get("unit"):
+            render(str(kept["run"]), dict.fromkeys(("port", "slot", "release", "version", "host"), "x"))
     except ValueError as error:
         raise Refusal("usage", f"{release} cannot be started: {error}", "run") from None
     _expect_free(place, view, port)
+    return kept
 
 
 def _expect_free(place: Home, view: View, port: int) -> None:
@@ -143,6 +155,10 @@ def stop(request: dict[str, Any]) -> dict[str, Any]:
         if not view.busy:
             return {"state": "stopped"}
         want = files.read_json(place.want(slot)) or {}
+        if view.status.get("unit"):
+            from releaser.onhost import unit_slot
+
+            return unit_slot.end(place, view, request, want)
         want.update({"release": release, "port": view.status.get("port"), "adopted": bool(view.status.get("adopted"))})
         if after > 0:
             want["retire"] = {"at": clock.seconds() + after, "drain": drain}
@@ -157,7 +173,9 @@ def stop(request: dict[str, Any]) -> dict[str, Any]:
 def adopt(request: dict[str, Any]) -> dict[str, Any]:
     """Record the process that serves on `port` as what the slot runs; it is not touched. Safe to repeat.
 
-    {path, fence, slot, release, port} -> {pid, command}
+    With `unit` ({systemd, sudo}, as the environment has it) the process must be a unit's, which is recorded with it.
+
+    {path, fence, slot, release, port, unit: {} or none} -> {pid, command}
     """
     place, slot = home(request, create=True), str(request["slot"])
     release, port = str(request["release"]), int(request["port"])
@@ -165,16 +183,30 @@ def adopt(request: dict[str, Any]) -> dict[str, Any]:
     with ruled(place, request):
         view = look(place, slot)
         process = _listener(port)
-        if view.busy and (view.release != release or view.child != process):
+        unit = _unit(request, process)
+        if view.busy and (
+            view.release != release or (view.child != process and unit.get("unit") != view.status.get("unit"))
+        ):
             raise Refusal(
                 "refused", f"slot {slot} runs {view.release} already; nothing is to be adopted there", "slot-taken"
             )
         if not view.busy:
             remove(place.want(slot))
             status = {"format": 1, "release": release, "port": port, "adopted": True, "boot": clock.boot(place.own)}
-            status.update({"child": process, "supervisor": None, "state": "running", "note": "", "restarts": 0})
+            status.update({"child": process, "supervisor": None, "state": "running", "note": "", "restarts": 0, **unit})
             files.write_json(place.status(slot), status)
     return {"pid": process.pid, "command": processes.command(process.pid)}
+
+
+def _unit(request: dict[str, Any], process: processes.Process) -> dict[str, Any]:
+    """What the status file says of an adopted process's unit; nothing where units do not run the slots."""
+    run = request.get("unit")
+    if not run:
+        return {}
+    from releaser.onhost import unit_adopt
+
+    found = unit_adopt.unit_of(process, sudo=bool(run.get("sudo")))
+    return {"unit": found.name, "sudo": found.sudo}
 
 
 def _listener(port: int) -> processes.Process:
@@ -183,13 +215,14 @@ def _listener(port: int) -> processes.Process:
     first = [pid for pid in pids if processes.parent(pid) not in pids]
     process = processes.find(first[0]) if len(first) == 1 else None
     if process is None:
-        why = "nothing listens there"
+        why, fix = "nothing listens there", "name the port that the application serves on"
         if taken:
             why = "it belongs to another user" if not pids else "several processes listen there"
+            fix = "run releaser there as its user, or as root: ssh: { sudo: root }" if not pids else fix
         raise Refusal(
             "refused",
             f"port {port} cannot be adopted: {why}",
             "adopt",
-            ("name the port that the application serves on",),
+            (fix,),
         )
     return process

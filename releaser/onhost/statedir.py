@@ -34,6 +34,7 @@ EMPTY: dict[str, Any] = {
     "current": None,
     "good": [],
     "bad": {},
+    "evidence": None,
     "releases": {},
     "slots": {},
     "generation": 0,
@@ -65,7 +66,7 @@ class SwitchFile:
 
 
 def site(request: dict[str, Any]) -> Path:
-    state = Path(request["state"])
+    state = Path(str(request["state"])).expanduser()
     if not state.is_absolute():
         raise Refusal(
             "usage", f"the state directory of a router must be an absolute path, not {request['state']!r}", "state"
@@ -75,7 +76,10 @@ def site(request: dict[str, Any]) -> Path:
 
 def inside(state: Path, until: float) -> AbstractContextManager[None]:
     """The site's lock; the directory is made on the first visit."""
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    state.parent.mkdir(
+        parents=True, exist_ok=True, mode=0o700
+    )  # of several that are missing only the last one gets a mode
+    state.mkdir(exist_ok=True, mode=0o700)
     return locked(state / "ledger.lock", until)
 
 

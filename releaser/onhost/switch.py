@@ -125,5 +125,5 @@ def _await(state: Path, fence: int, number: int, until: float) -> dict[str, Any]
         "failed",
         f"the guard did not bring this router back in the rehearsal: {guards.last_words(state)}",
         "rehearsal",
-        (f"see {state}/guard.log", "check the router with: releaser doctor"),
+        (f"see {state}/guard.log", "releaser status"),
     )

@@ -42,8 +42,8 @@ def _count(log: Path, at: int, lines: dict[str, int]) -> int:
     """Whole lines from `at` on; where the last of them ends."""
     with log.open("rb") as file:
         file.seek(at)
-        while chunk := file.read(CHUNK):
-            whole, newline, _ = chunk.rpartition(b"\n")
+        while True:
+            whole, newline, _ = file.read(CHUNK).rpartition(b"\n")
             if not newline:
                 return at
             at += len(whole) + 1
@@ -52,7 +52,6 @@ def _count(log: Path, at: int, lines: dict[str, int]) -> int:
                 if key in lines or len(lines) < MOST:
                     lines[key] = lines.get(key, 0) + 1
             file.seek(at)
-    return at
 
 
 def _keep(path: Path, document: dict[str, Any]) -> None:

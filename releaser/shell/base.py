@@ -15,7 +15,7 @@ from releaser.errors import (
     UsageError,
 )
 
-__all__ = ["Shell", "decode", "request_bytes"]
+__all__ = ["Shell", "decode", "meant", "request_bytes"]
 
 KINDS: Mapping[str, type[ReleaserError]] = {
     "failed": FailedError,
@@ -65,6 +65,11 @@ def decode(verb: str, host: str, *, status: int, stdout: bytes, stderr: bytes) -
             "so what it did is not known; read back before trying again",
             code="agent-broke",
         )
+    return meant(host, answer)
+
+
+def meant(host: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in one answer {"ok"} or {"error"}; raises the error that it names."""
     if "ok" in answer:
         return dict(answer["ok"])
     error = answer["error"]

@@ -1,16 +1,12 @@
 """How do verbs run on this machine? As on any other host: the packed agent, in a process of its own."""
 
 import os
-import py_compile
-import shutil
 import signal
 import sys
 import threading
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
-from tempfile import NamedTemporaryFile, mkdtemp
 from time import monotonic
 from typing import Any
 
@@ -19,8 +15,6 @@ from releaser.shell.base import decode, request_bytes
 from releaser.shell.scripts import agent_argv, agent_files, agent_name
 
 __all__ = ["LocalShell"]
-
-CHUNK = 1 << 20
 
 
 class LocalShell:
@@ -57,71 +51,32 @@ class LocalShell:
     def put(self, local: Path, remote: str, *, within: float) -> None:
         until = monotonic() + within
         try:
+            from releaser.shell.placing import write
+
             with local.open("rb") as source:
-                _write(source, Path(remote), until)
+                write(source, Path(remote), until)
         except OSError as error:
             raise UnreachableError(f"{local} was not copied to {remote}: {error}", code="copy") from error
 
     def _placed(self) -> Path:
         with self._placing:
             if self._agent is None or not self._agent.exists():
-                self._agent = _place(self.root / "agent" / agent_name())
+                self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self.root.chmod(0o700)  # also where an earlier version, or somebody else, made it
+                agent = self.root / "agent" / agent_name()
+                if not _whole(agent):  # mostly it is, and what it takes to place one takes long to import
+                    from releaser.shell.placing import place
+
+                    place(agent)
+                self._agent = agent
             return self._agent
 
 
-def _place(agent: Path) -> Path:
-    """A new agent appears whole, compiled and on the disk; one that was damaged is mended file by file."""
-    if not agent.exists():
-        agent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = Path(mkdtemp(dir=agent.parent, prefix=f".{agent.name}."))
-        try:
-            _lay_out(fresh)
-            _compile(fresh)
-            fresh.rename(agent)
-        except OSError:
-            shutil.rmtree(fresh, ignore_errors=True)
-            if not agent.exists():  # otherwise another process was quicker
-                raise
-    _lay_out(agent)
-    return agent
-
-
-def _lay_out(agent: Path) -> None:
-    """Every file as it has to be; what is right already is left alone."""
-    for name, content in agent_files().items():
-        path = agent / name
-        if not path.exists() or path.read_bytes() != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(BytesIO(content), path, monotonic() + 30)
-
-
-def _compile(agent: Path) -> None:
-    """For the Python that runs us, and synced, because a half-written cache would stop the guard after a power cut.
-
-    Another Python finds a cache of its own name, or none and makes it. The place is where `python -I` looks for it, whatever
-    PYTHONPYCACHEPREFIX says to us.
-    """
-    for source in agent.glob("releaser/**/*.py"):
-        cached = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
-        py_compile.compile(str(source), str(cached), doraise=True)
-        with cached.open("rb") as compiled:
-            os.fsync(compiled.fileno())
-
-
-def _write(source: Any, path: Path, until: float) -> None:
-    """Raises TimeoutError (an OSError) with nothing left at `path`."""
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as copy:
-        try:
-            for chunk in iter(lambda: source.read(CHUNK), b""):
-                if monotonic() > until:
-                    raise TimeoutError("it took too long")
-                copy.write(chunk)
-            copy.flush()
-            os.fsync(copy.fileno())
-            Path(copy.name).replace(path)
-        except OSError:
-            Path(copy.name).unlink()
-            raise
+def _whole(agent: Path) -> bool:
+    try:
+        return all((agent / name).read_bytes() == content for name, content in agent_files().items())
+    except FileNotFoundError:
+        return False
 
 
 def _end(process: "Popen[bytes]") -> None:

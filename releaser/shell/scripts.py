@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
-from importlib.resources import files
 from io import BytesIO
+from pathlib import Path
 from types import MappingProxyType
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from releaser import onhost
 
 __all__ = ["agent_argv", "agent_bytes", "agent_files", "agent_name"]
 
@@ -33,9 +35,8 @@ def agent_files() -> Mapping[str, bytes]:
     That halves the time of a verb against the packed file, whose modules are compiled in every process again.
     """
     members = {"__main__.py": START, "releaser/__init__.py": b""}
-    for source in files("releaser.onhost").iterdir():
-        if source.name.endswith(".py"):
-            members[f"releaser/onhost/{source.name}"] = source.read_bytes().replace(b"\r\n", b"\n")
+    for source in Path(onhost.__file__).parent.glob("*.py"):
+        members[f"releaser/onhost/{source.name}"] = source.read_bytes().replace(b"\r\n", b"\n")
     return MappingProxyType(dict(sorted(members.items())))
 
 

@@ -6,11 +6,13 @@ A rollback's events then wait in memory and in the spool, and the next command w
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from releaser.core.events import Entry
 from releaser.errors import JournalUnavailableError
-from releaser.store.asked import Waiting
+
+if TYPE_CHECKING:
+    from releaser.core.events import Entry
+    from releaser.store.asked import Waiting
 
 __all__ = ["AbsentJournal"]
 
@@ -22,11 +24,11 @@ class AbsentJournal:
     path: Path
     why: str
 
-    def append(self, entries: Sequence[Entry], *, patience: float | None = None) -> None:  # noqa: ARG002 - the port has it
+    def append(self, entries: "Sequence[Entry]", *, patience: float | None = None) -> None:  # noqa: ARG002 - the port has it
         if entries:
             self._refuse()
 
-    def read(self, rollout: str) -> Sequence[Entry]:  # noqa: ARG002 - the port has it
+    def read(self, rollout: str) -> "Sequence[Entry]":  # noqa: ARG002 - the port has it
         return ()
 
     def head(self) -> tuple[str, int, str]:
@@ -35,7 +37,7 @@ class AbsentJournal:
     def changed(self) -> int:
         self._refuse()
 
-    def take(self, environment: str) -> Sequence[Waiting]:  # noqa: ARG002 - the port has it
+    def take(self, environment: str) -> "Sequence[Waiting]":  # noqa: ARG002 - the port has it
         self._refuse()
 
     def answer(self, number: int, text: str) -> None:  # noqa: ARG002 - the port has it

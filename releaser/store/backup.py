@@ -32,11 +32,12 @@ def backup(journal: Path, to: Path) -> tuple[str, int, str]:
     return head
 
 
-def restore(copy: Path, journal: Path, *, force: bool = False) -> tuple[str, int, str]:
+def restore(copy: Path, journal: Path, *, force: bool = False, as_new: bool = False) -> tuple[str, int, str]:
     """Put a verified copy in the journal's place. Returns its (id, length, head).
 
     A journal that cannot be read is set aside under another name. One that knows more than the copy, or something else, is
-    replaced only with `force`, and kept beside it. Raises RefusedError, or JournalCorruptError for a copy that does not hold.
+    replaced only with `force`, and kept beside it. `as_new` gives it an id of its own, so that ledgers which remember later
+    rows than the copy has do not speak of it any more. Raises RefusedError, or JournalCorruptError for a copy that does not hold.
     """
     if not copy.exists():
         raise RefusedError(f"there is no backup {copy}", fix=("name the file of a backup",), code="no-backup")
@@ -47,7 +48,15 @@ def restore(copy: Path, journal: Path, *, force: bool = False) -> tuple[str, int
     with faults(journal), closing(open_file(copy)) as source, closing(connect(journal)) as target:
         copy_into(source, target, journal)  # under the file's own locks: other processes see it as one change
     ensure(journal)  # a backup may have an earlier schema
-    return id_, length, head
+    return (_renamed(journal) if as_new else id_), length, head
+
+
+def _renamed(journal: Path) -> str:
+    """The chain begins at the checkpoint, not at the id, and goes on from there."""
+    fresh = token_hex(8)
+    with faults(journal), closing(connect(journal)) as connection, connection:
+        connection.execute("UPDATE journal SET id = ?", (fresh,))
+    return fresh
 
 
 def _make_room(journal: Path, copy: Path, *, force: bool) -> None:

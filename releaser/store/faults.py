@@ -9,7 +9,9 @@ from releaser.errors import JournalCorruptError, JournalUnavailableError
 
 __all__ = ["DamagedError", "corrupt", "faults", "unavailable"]
 
-RESTORE = "restore the last backup of the journal; until then only `releaser rollback` and `releaser status` go on"
+RESTORE = (
+    "releaser journal restore FILE, the last backup; until then only `releaser rollback` and `releaser status` go on"
+)
 
 NONSENSE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_ERROR}
 """Our statements are tested: where a table or a rule of it does not fit them, the file is not what we made."""
@@ -55,8 +57,11 @@ def unavailable(path: Path, problem: str, fix: str) -> JournalUnavailableError:
     return JournalUnavailableError(f"the journal {path} {problem}", fix=(fix,), code="journal-unavailable")
 
 
-def corrupt(path: Path, problem: str) -> JournalCorruptError:
-    return JournalCorruptError(f"the journal {path} is damaged: {problem}", fix=(RESTORE,), code="journal-corrupt")
+def corrupt(path: Path, problem: str, *more: str) -> JournalCorruptError:
+    """`more` are remedies beside the last backup."""
+    return JournalCorruptError(
+        f"the journal {path} is damaged: {problem}", fix=(RESTORE, *more), code="journal-corrupt"
+    )
 
 
 def _named(error: sqlite3.Error, path: Path) -> JournalCorruptError | JournalUnavailableError:

@@ -27,6 +27,8 @@ __all__ = [
 APPLICATION_ID = 0x726C7372
 WAL_IS_SOUND_FROM = (3, 51, 3)
 """Below, a write-ahead log that is reset while another process reads may lose committed rows."""
+KEPT = 1 << 20
+"""Bytes of the rollback journal that stay on the disk between two commits."""
 
 SIBLINGS = ("-journal", "-wal", "-shm")
 """What SQLite itself keeps beside a database; it would play such a file into any database of that name."""
@@ -110,13 +112,15 @@ def ensure(path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
 def connect(path: Path, *, wait: float = 5.0, read_only: bool = False) -> sqlite3.Connection:
     """A connection by the rules: every commit durable, WAL only where it is sound, damaged text readable.
 
-    Readers, too, may write the file: they roll back what a killed writer left half done. `wait` is in seconds.
+    Elsewhere PERSIST, whose commit is a synced overwrite: the unlink that commits in DELETE is synced by nobody, so that
+    a power cut in the seconds after it takes the commit back. Readers, too, may write the file: they roll back what a killed writer left half done. `wait` is in seconds.
     """
     connection = open_file(path, wait=wait)
     try:
-        mode = "wal" if sqlite3.sqlite_version_info >= WAL_IS_SOUND_FROM else "delete"
+        mode = "wal" if sqlite3.sqlite_version_info >= WAL_IS_SOUND_FROM else "persist"
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != mode:
             connection.execute(f"PRAGMA journal_mode = {mode}")
+        connection.execute(f"PRAGMA journal_size_limit = {KEPT}")
         connection.execute("PRAGMA synchronous = FULL")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
@@ -157,7 +161,7 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
 
 def _create(path: Path, migrations: Sequence[str]) -> None:
     """Made under another name and then linked into place: nobody ever sees half a journal, whenever we are killed."""
-    siblings = [part for suffix in SIBLINGS if (part := path.with_name(path.name + suffix)).exists()]
+    siblings = [part for suffix in SIBLINGS if _holds_something(part := path.with_name(path.name + suffix))]
     if (
         siblings and not path.exists()
     ):  # asked again: another process may have made the journal just now, and be writing
@@ -175,6 +179,15 @@ def _create(path: Path, migrations: Sequence[str]) -> None:
             os.link(draft, path)
     finally:
         draft.unlink()
+
+
+def _holds_something(sibling: Path) -> bool:
+    """A rollback journal that begins with a zero byte was committed: SQLite itself plays nothing of it into a database."""
+    try:
+        with sibling.open("rb") as file:
+            return not sibling.name.endswith("-journal") or file.read(1) != b"\0"
+    except FileNotFoundError:
+        return False
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:

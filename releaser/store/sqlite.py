@@ -4,17 +4,19 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from releaser.core.events import Asked, Entry
-from releaser.core.values import Moment
-from releaser.store import asked, retention, rows, verify
-from releaser.store.asked import Waiting
+from releaser.store import rows
 from releaser.store.faults import corrupt, faults
-from releaser.store.retention import Pruned
 from releaser.store.schema import connect, ensure
 from releaser.store.summaries import Summary
 from releaser.store.writer import Writer
+
+if TYPE_CHECKING:  # a look at heads and summaries does without events, whose import takes longer than the look
+    from releaser.core.events import Asked, Entry
+    from releaser.core.values import Moment
+    from releaser.store.asked import Waiting
+    from releaser.store.retention import Pruned
 
 __all__ = ["SqliteJournal"]
 
@@ -40,18 +42,27 @@ class SqliteJournal:
         with self._reading() as connection:
             (self.id,) = connection.execute("SELECT id FROM journal").fetchone()
 
-    def append(self, entries: Sequence[Entry], *, patience: float | None = None) -> None:
+    def append(self, entries: "Sequence[Entry]", *, patience: float | None = None) -> None:
         """Durable when it returns. Safe to repeat. Raises JournalUnavailableError after `patience` seconds."""
-        self._write(lambda connection: rows.append(connection, self.path, entries), patience)
+        from releaser.store.entries import append
 
-    def read(self, rollout: str) -> Sequence[Entry]:
+        self._write(lambda connection: append(connection, self.path, entries), patience)
+
+    def read(self, rollout: str) -> "Sequence[Entry]":
         """One rollout's entries in order, each checked against the chain; none for an unknown rollout."""
         return self.tail(rollout, -1)
 
-    def tail(self, rollout: str, after_seq: int) -> Sequence[Entry]:
+    def tail(self, rollout: str, after_seq: int) -> "Sequence[Entry]":
         """As `read`, from the entry after number `after_seq` on."""
+        from releaser.store.entries import entries_after
+
         with self._reading() as connection:
-            return rows.entries_after(connection, self.path, rollout, after_seq)
+            return entries_after(connection, self.path, rollout, after_seq)
+
+    def said(self, rollout: str, kind: str) -> Sequence[tuple[float, dict[str, Any]]]:
+        """(wall, fields) of a rollout's events of one kind, each checked against the chain."""
+        with self._reading() as connection:
+            return rows.said(connection, self.path, rollout, kind)
 
     def head(self) -> tuple[str, int, str]:
         with self._reading() as connection:
@@ -82,42 +93,58 @@ class SqliteJournal:
 
     def verify(self) -> Sequence[str]:
         """The whole chain in short pages: a sentence for each problem (the first twenty), none where all is well."""
+        from releaser.store import verify
+
         with self._reading() as connection:
             return verify.problems(connection)
 
     def check_against(self, journal_id: str, length: int, head: str) -> bool:
         """Whether a ledger's (id, length, head) speaks of this journal. Raises JournalCorruptError where ours has less or else."""
+        from releaser.store import verify
+
         if journal_id != self.id:
             return False
         with self._reading() as connection:
             verify.check_against(connection, self.path, length, head)
         return True
 
-    def prune(self, *, before: float, keep_rows: int = 0) -> Pruned:
+    def prune(self, *, before: float, keep_rows: int = 0) -> "Pruned":
         """Remove rollouts that finished before this wall-clock time, but leave the last `keep_rows` rows."""
+        from releaser.store import retention
+
         return retention.prune(self._write, before=before, keep_rows=keep_rows)
 
-    def ask(self, environment: str, request: Asked, moment: Moment, *, rollout: str | None = None) -> int:
+    def ask(self, environment: str, request: "Asked", moment: "Moment", *, rollout: str | None = None) -> int:
         """Leave a request for the process that runs the rollout; `answer_of` the returned number tells what came of it."""
+        from releaser.store import asked
+
         return self._write(lambda connection: asked.ask(connection, environment, rollout, moment, request), PATIENCE)
 
-    def take(self, environment: str) -> Sequence[Waiting]:
+    def take(self, environment: str) -> "Sequence[Waiting]":
         """The requests that wait here; each goes to one caller only. Costs no lock where there are none."""
+        from releaser.store import asked
+
         with self._reading() as connection:
             if not asked.any_waiting(connection, environment):
                 return ()
         return self._write(lambda connection: asked.take(connection, environment), PATIENCE)
 
     def answer(self, number: int, text: str) -> None:
+        from releaser.store import asked
+
         self._write(lambda connection: asked.answer(connection, number, text), PATIENCE)
 
     def answer_of(self, number: int) -> str | None:
         """None: no answer yet."""
+        from releaser.store import asked
+
         with self._reading() as connection:
             return asked.answer_of(connection, number)
 
     def withdraw(self, number: int) -> bool:
         """Take a request back; False where somebody has taken it already and an answer will come."""
+        from releaser.store import asked
+
         return self._write(lambda connection: asked.withdraw(connection, number), PATIENCE)
 
     def changed(self) -> int:

@@ -1,14 +1,12 @@
 """What is one rollout, told in one row? A fold of its entries that the journal keeps beside them, for history and status."""
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, get_type_hints
 
-from releaser.core.codec import kind_of
-from releaser.core.events import Entry, Finished, Opened
 from releaser.store.faults import DamagedError
 
-__all__ = ["COLUMNS", "Row", "Summary", "storable", "summarise", "summary_from_rows", "summary_of"]
+__all__ = ["COLUMNS", "Row", "Summary", "storable", "summary_from_rows", "summary_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +38,6 @@ class Summary:
 COLUMNS = tuple(field.name for field in fields(Summary))
 Row = tuple[str, int, float, str]
 KINDS = tuple(get_type_hints(Summary).values())
-
-
-def summarise(summary: Summary | None, entry: Entry) -> Summary:
-    """The summary after one more entry. Raises ValueError for a rollout that does not begin with Opened, numbered 0."""
-    event = entry.event
-    if summary is None:
-        if not isinstance(event, Opened) or entry.seq != 0:
-            raise ValueError(
-                f"the first entry of rollout {entry.rollout} is {kind_of(event)} number {entry.seq}, not Opened"
-            )
-        return _opened(entry, event)
-    changed = replace(summary, last_seq=entry.seq, last_kind=kind_of(event))
-    if isinstance(event, Finished):
-        return replace(
-            changed,
-            outcome=str(event.outcome),
-            why=storable(event.why),
-            finished=entry.moment.wall,
-            seconds_to_stable=event.seconds_to_stable,
-        )
-    return changed
 
 
 def summary_of(row: tuple[Any, ...]) -> Summary:
@@ -96,28 +73,6 @@ def summary_from_rows(first: Row, finishing: Row | None, last: Row) -> Summary:
         seconds_to_stable=end["seconds_to_stable"] if end else None,
         last_seq=last[1],
         last_kind=json.loads(last[3])["kind"],
-    )
-
-
-def _opened(entry: Entry, event: Opened) -> Summary:
-    plan = event.plan
-    return Summary(
-        rollout=entry.rollout,
-        environment=plan.environment,
-        kind=plan.kind,
-        release=plan.to.id,
-        version=plan.to.version,
-        origin=plan.origin,
-        playbook=plan.playbook,
-        by=storable(event.by),
-        reason=storable(event.reason),
-        opened=entry.moment.wall,
-        outcome=None,
-        why="",
-        finished=None,
-        seconds_to_stable=None,
-        last_seq=entry.seq,
-        last_kind=kind_of(event),
     )
 
 

@@ -14,6 +14,7 @@ from releaser.store.summaries import Row, Summary, summary_from_rows
 
 __all__ = ["check_against", "problems"]
 
+AS_NEW = "releaser journal restore FILE --as-new, where no later backup exists"
 MOST = 20
 PAGE = 1000
 """Rows of one SELECT: a few milliseconds, for until it ends no commit can."""
@@ -45,7 +46,7 @@ def check_against(connection: sqlite3.Connection, path: Path, length: int, head:
     """Raises JournalCorruptError unless row `length` is there with the hash `head`, or was pruned."""
     (last, _), (pruned, _) = tail(connection), checkpoint(connection)
     if last < length:
-        raise corrupt(path, f"it ends at row {last}, but a router's ledger knows {length} rows, so it was cut")
+        raise corrupt(path, f"it ends at row {last}, but a router's ledger knows {length} rows, so it was cut", AS_NEW)
     there = hash_at(connection, length)
     if there is None and length < pruned:
         return

@@ -84,12 +84,33 @@ def check_a_stop_that_waits_is_called_off_by_a_start(target: Target, one: Releas
     _same(_slot(target, "blue").running, True)
 
 
+def check_what_nobody_needs_is_removed_once(target: Target, one: Release, other: Release) -> None:
+    for release in (one, other):
+        target.place(release, fence=1, within=WITHIN)
+    _same(list(target.collect(one.id, [], fence=1, within=WITHIN)), [other.id])
+    _same(list(target.collect(one.id, [], fence=1, within=WITHIN)), [])
+    _raises(FailedError, lambda: target.start(other, "blue", fence=1, within=WITHIN))
+    _serve(target, one, "blue")
+    _serve(target, other, "green")
+
+
+def check_what_is_kept_or_has_a_slot_is_not_removed(target: Target, one: Release, other: Release) -> None:
+    _serve(target, one, "blue")
+    target.place(other, fence=1, within=WITHIN)
+    _same(list(target.collect(one.id, [other.id], fence=1, within=WITHIN)), [])
+    _serve(target, other, "green")
+    target.stop(one.id, "blue", fence=1, after=AN_HOUR, within=WITHIN)
+    _same(list(target.collect(other.id, [], fence=1, within=WITHIN)), [])
+    _same([state.running for state in target.inspect(within=WITHIN)], [True, True])
+
+
 def check_an_old_fence_changes_nothing(target: Target, one: Release, other: Release) -> None:
     target.place(one, fence=7, within=WITHIN)
     target.start(one, "blue", fence=7, within=WITHIN)
     _raises(FencedError, lambda: target.place(other, fence=6, within=WITHIN))
     _raises(FencedError, lambda: target.start(one, "green", fence=6, within=WITHIN))
     _raises(FencedError, lambda: target.stop(one.id, "blue", fence=6, after=0.0, within=WITHIN))
+    _raises(FencedError, lambda: target.collect(one.id, [], fence=6, within=WITHIN))
     _same([state.running for state in target.inspect(within=WITHIN)], [True, False])
 
 
@@ -102,6 +123,8 @@ CHECKS: tuple[Check, ...] = (
     check_a_slot_that_runs_is_not_taken,
     check_what_was_never_placed_does_not_start,
     check_a_stop_that_waits_is_called_off_by_a_start,
+    check_what_nobody_needs_is_removed_once,
+    check_what_is_kept_or_has_a_slot_is_not_removed,
     check_an_old_fence_changes_nothing,
 )
 

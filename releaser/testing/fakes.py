@@ -13,7 +13,9 @@ from releaser.core.events import Entry
 from releaser.core.values import Moment
 from releaser.errors import FailedError, JournalUnavailableError
 from releaser.testing.fakes_hosts import FakeHost, FakeProbe, FakeRun, FakeTarget, HostWatcher, healthy
-from releaser.testing.fakes_site import DirectLine, FakeSite, FakeSwitch, Line, SiteWatcher, site_ports
+from releaser.testing.fakes_line import DirectLine, Line
+from releaser.testing.fakes_ports import site_ports
+from releaser.testing.fakes_site import FakeSite, FakeSwitch, SiteWatcher
 from releaser.testing.memory_journal import MemoryJournal
 
 __all__ = [

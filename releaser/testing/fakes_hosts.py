@@ -3,7 +3,7 @@
 `FakeHost` is one host with two slots; `FakeTarget` and `FakeProbe` are the ports to all of them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from releaser.core.values import SLOTS, Reading, Release, Slot
 from releaser.errors import FailedError, FencedError, PortError, UnknownError, UnreachableError
 from releaser.ports import SlotState
-from releaser.testing.fakes_site import DirectLine, Line
+from releaser.testing.fakes_line import DirectLine, Line
 
 __all__ = ["FakeHost", "FakeProbe", "FakeRun", "FakeTarget", "HostWatcher", "healthy"]
 
@@ -49,6 +49,9 @@ class HostWatcher:
 
     def stopped(self, host: "FakeHost", slot: Slot, run: FakeRun) -> None: ...
 
+    def collected(self, host: "FakeHost", removed: Sequence[str]) -> None:
+        """Old releases lie there no more."""
+
 
 @dataclass(slots=True)
 class FakeHost:
@@ -60,6 +63,8 @@ class FakeHost:
     fence: int = 0
     placed: dict[str, Release] = field(default_factory=dict)
     slots: dict[Slot, FakeRun] = field(default_factory=dict)
+    current: str | None = None
+    """What people are told is the committed release."""
 
     def serve(self, release: Release, slot: Slot) -> None:
         """As if `release` had been started here earlier."""
@@ -96,6 +101,17 @@ class FakeHost:
             self.watcher.stopping(self, slot, run)
             self.supervise()
 
+    def collect(self, current: str, keep: Sequence[str] | None, fence: int) -> Sequence[str]:
+        """What is neither current, kept nor in a slot is removed; nothing where `keep` is None."""
+        self._expect(fence)
+        self.current = current if current in self.placed else self.current
+        needed = {current, *(self.placed if keep is None else keep), *(run.release.id for run in self.slots.values())}
+        removed = sorted(self.placed.keys() - needed)
+        for release in removed:
+            del self.placed[release]
+        self.watcher.collected(self, removed)
+        return removed
+
     def supervise(self) -> None:
         """One turn of the supervisors: stop what is due."""
         for slot, run in self.slots.items():
@@ -108,7 +124,10 @@ class FakeHost:
         return {slot: self.slots.get(slot) for slot in SLOTS}
 
     def running(self, release: str, at: float) -> bool:
-        return any(run.release.id == release and run.alive(at) for run in self.slots.values())
+        for run in self.slots.values():  # noqa: SIM110 - simulations ask this all the time, and a generator costs twice as much
+            if run.wanted and at >= run.down_until and run.release.id == release:
+                return True
+        return False
 
     def _expect(self, fence: int) -> None:
         if fence < self.fence:
@@ -136,6 +155,10 @@ class FakeTarget:
     def stop(self, release: str, slot: Slot, *, fence: int, after: float, within: float) -> None:
         acts = {n: partial(host.stop, release, slot, fence, after) for n, host in self.hosts.items()}
         self._each("stop", acts, within)
+
+    def collect(self, current: str, keep: Sequence[str] | None, *, fence: int, within: float) -> Sequence[str]:
+        acts = {n: partial(host.collect, current, keep, fence) for n, host in self.hosts.items()}
+        return sorted({release for removed in self._each("collect", acts, within).values() for release in removed})
 
     def _slot(self, slot: Slot, found: Mapping[str, Mapping[Slot, FakeRun | None]]) -> SlotState:
         runs = {name: slots[slot] for name, slots in found.items()}
@@ -172,7 +195,7 @@ class FakeProbe:
                 reading = self.lines.get(name, DIRECT).carry("probe", partial(self.ask, host, release, slot), within)
             except (UnreachableError, UnknownError) as problem:
                 reading = Reading(None, str(problem))
-            if _rank(reading) < _rank(worst):
+            if RANK[reading.passed] < RANK[worst.passed]:
                 worst = reading
         return worst
 
@@ -188,11 +211,8 @@ def healthy(host: FakeHost, release: Release) -> Reading:
 
 
 DIRECT = DirectLine()
-
-
-def _rank(reading: Reading) -> int:
-    """A failed answer is worse than none, and none worse than a pass."""
-    return {False: 0, None: 1, True: 2}[reading.passed]
+RANK = {False: 0, None: 1, True: 2}
+"""A failed answer is worse than none, and none worse than a pass."""
 
 
 def _severity(problem: PortError) -> int:

@@ -1,22 +1,23 @@
 """What does a router host do, without a host? Ledger, switch, guard and router in memory, by the very rules that run on hosts.
 
-`FakeSite` is the host; `site_ports` are the ports to it, over a `Line` that may lose, delay or cut what goes over it.
+`FakeSite` is the host; its ports are in `fakes_ports`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache, partial
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
-from releaser.core.values import Binding, Counts, Release, Slot, Split
+from releaser.core.values import Counts, Release, Slot, Split
 from releaser.errors import FailedError, FencedError, HeldError, RefusedError, ReleaserError
 from releaser.onhost import rules
 from releaser.onhost.answers import Refusal
 from releaser.onhost.clock import Now
 from releaser.onhost.statedir import EMPTY
-from releaser.ports import Claim, Frozen, Holder, LedgerState, Renewal, Request, RouterState, Settling, Site
+from releaser.ports import Claim, LedgerState, Renewal, Request, RouterState, Settling
+from releaser.testing.fakes_ledger import claim_data, freeze_data, frozen_of, holder_of, split_of
 
-__all__ = ["DirectLine", "FakeSite", "FakeSwitch", "Line", "SiteWatcher", "site_ports"]
+__all__ = ["FakeSite", "FakeSwitch", "SiteWatcher"]
 
 T = TypeVar("T")
 ERRORS: dict[str, type[ReleaserError]] = {
@@ -28,19 +29,6 @@ ERRORS: dict[str, type[ReleaserError]] = {
 }
 GUARD_DELAY = 0.3
 """Seconds from the end of a timer to the restored split, where the guard is alive."""
-
-
-class Line(Protocol):
-    """How a call travels from its caller to a host and back."""
-
-    def carry(self, call: str, act: Callable[[], T], within: float) -> T: ...
-
-
-class DirectLine:
-    """A line on which nothing is ever lost."""
-
-    def carry(self, call: str, act: Callable[[], T], within: float) -> T:
-        return act()
 
 
 class SiteWatcher:
@@ -120,20 +108,21 @@ class FakeSite:
             environment=ledger["environment"],
             fence=ledger["fence"],
             rollout=ledger.get("rollout", ""),
-            holder=_holder(holder, now) if holder else None,
+            holder=holder_of(holder, now) if holder else None,
             current=ledger["current"],
             good=tuple(ledger["good"]),
             bad=ledger["bad"],
+            evidence=ledger["evidence"],
             releases={name: self.known[name] for name in ledger["releases"]},
             slots=ledger["slots"],
             generation=ledger["generation"],
-            split=_split(ledger["split"]),
-            before=_split(ledger["before"]),
+            split=split_of(ledger["split"]),
+            before=split_of(ledger["before"]),
             candidate=ledger["candidate"],
             armed_left=min((max(0.0, switch.left(now)) for switch in self.switches), default=None),
             guard="alive" if self.guard_alive else "dead",
             settled=(settled[0], settled[1]) if settled else None,
-            frozen=_frozen(frozen, now) if frozen and rules.frozen_left(frozen, now) != 0.0 else None,
+            frozen=frozen_of(frozen, now) if frozen and rules.frozen_left(frozen, now) != 0.0 else None,
             journal=ledger["journal"],
             inbox=tuple(self.inbox.values()),
         )
@@ -144,7 +133,7 @@ class FakeSite:
         holder = ledger["holder"]
         if not force and not (holder and rules.alive(holder, now)) and any(s.fence != fence for s in self.switches):
             raise HeldError("the switch of an earlier rollout is still armed here", code="armed")
-        request = {"claim": _claim(claim), "fence": fence, "force": force}
+        request = {"claim": claim_data(claim), "fence": fence, "force": force}
         self.known[claim.release.id] = claim.release
         with_rollout = {**_allowed(partial(rules.acquire, ledger, request, now)), "rollout": claim.rollout}
         fresh = with_rollout["holder"] and not (holder and holder["fence"] == fence)
@@ -159,7 +148,8 @@ class FakeSite:
             "current": settling.current,
             "bad": settling.bad,
             "journal": settling.journal,
-            "freeze": _freeze(settling.freeze),
+            "freeze": freeze_data(settling.freeze),
+            "keep": settling.keep,
         }
         if not rules.settled(self.ledger, told, fence):
             request = {"settling": told, "fence": fence}
@@ -178,7 +168,7 @@ class FakeSite:
                     self.inbox.pop(heard, None)
                 self.ledger = rules.taken(self.ledger, list(what))
             elif name == "freeze":
-                self.ledger = {**self.ledger, "frozen": rules.freeze(_freeze(what) or {}, self.clock())}
+                self.ledger = {**self.ledger, "frozen": rules.freeze(freeze_data(what) or {}, self.clock())}
             elif name == "unfreeze":
                 self.ledger = {**self.ledger, "frozen": None}
         return self.read()
@@ -189,7 +179,7 @@ class FakeSite:
         return RouterState(self.split, self.generation)
 
     def write(self, split: Split, generation: int, fence: int) -> RouterState:
-        self._expect_writer(fence)
+        self._expect_writer(fence, self.clock())
         if generation < self.ledger["generation"]:
             raise FailedError(f"generation {generation} is late: {self.ledger['generation']} is written", code="late")
         by = self.ledger["holder"]["rollout"]
@@ -204,12 +194,12 @@ class FakeSite:
     # the switch's verbs
 
     def arm(self, split: Split, generation: int, fence: int, timer: float) -> None:
-        self._expect_writer(fence)
+        now = self.clock()
+        self._expect_writer(fence, now)
         mine = self._armed(fence)
         if mine and mine.split != split:
             raise FailedError("the switch is armed already, and with another split to go back to", code="armed")
         self.guard_alive = True
-        now = self.clock()
         number = mine.number if mine else self._number()
         switch = FakeSwitch(number, fence, split, generation, now.at, timer, now.boot)
         self.switches = [*(one for one in self.switches if one.fence > fence), switch]
@@ -219,8 +209,9 @@ class FakeSite:
     def renew(self, fence: int) -> Renewal:
         if self.switches:
             self.guard_alive = True
-        self._expect_writer(fence)
-        now, mine = self.clock(), self._armed(fence)
+        now = self.clock()
+        self._expect_writer(fence, now)
+        mine = self._armed(fence)
         if mine is None and self.ledger["holder"]["armed"]:
             raise FencedError("the switch was armed and is gone: this release has ended here", code="fired")
         left = float(self.ledger["holder"]["lease"]["seconds"])
@@ -231,11 +222,11 @@ class FakeSite:
         return Renewal(left, tuple(self.inbox.values()) if self.inbox else ())
 
     def rehearse(self, split: Split, generation: int, fence: int) -> float:
-        self._expect_writer(fence)
+        now = self.clock()
+        self._expect_writer(fence, now)
         if self._armed(fence):
             raise FailedError("the switch is armed, so this is not the time to rehearse it", code="armed")
         self.guard_alive = True
-        now = self.clock()
         switch = FakeSwitch(self._number(), fence, split, generation, now.at, 1.0, now.boot, rehearsal=True)
         self.ledger = rules.fired(self.ledger, _body(switch), now, restored=True)
         self._apply(split, generation, "guard", fence)
@@ -267,130 +258,35 @@ class FakeSite:
         before, self.split, self.generation = self.split, split, generation
         self.watcher.written(self, before, by, fence)
 
-    def _expect_writer(self, fence: int) -> None:
-        now = self.clock()
-        _allowed(partial(rules.writer, self.ledger, fence, now))
+    def _expect_writer(self, fence: int, now: Now) -> None:
+        try:
+            rules.writer(self.ledger, fence, now)
+        except Refusal as refusal:
+            raise _error(refusal) from None
         for switch in self.switches:
             if switch.fence == fence and switch.left(now) <= 0.0:
                 raise FencedError("the router's own timer ran out and restores the split before", code="fired")
 
     def _armed(self, fence: int) -> FakeSwitch | None:
-        return next((switch for switch in self.switches if switch.fence == fence), None)
+        for switch in self.switches:
+            if switch.fence == fence:
+                return switch
+        return None
 
     def _number(self) -> int:
         self.numbers += 1
         return self.numbers
 
 
-def site_ports(site: FakeSite, line: Line) -> Site:
-    """The ports to `site`, every call of them over `line`."""
-    return Site(_Router(site, line), _Counters(site, line), _Switch(site, line), _Ledger(site, line))
-
-
-@dataclass(frozen=True, slots=True)
-class _Router:
-    site: FakeSite
-    line: Line
-
-    def read(self, binding: Binding, *, within: float) -> RouterState:
-        return self.line.carry("read", self.site.show, within)
-
-    def shift(self, split: Split, binding: Binding, generation: int, *, fence: int, within: float) -> RouterState:
-        return self.line.carry("shift", partial(self.site.write, split, generation, fence), within)
-
-
-@dataclass(frozen=True, slots=True)
-class _Counters:
-    site: FakeSite
-    line: Line
-
-    def count(self, binding: Binding, *, within: float) -> Mapping[str, Counts]:
-        return self.line.carry("count", self.site.meter, within)
-
-
-@dataclass(frozen=True, slots=True)
-class _Switch:
-    site: FakeSite
-    line: Line
-
-    def rehearse(self, split: Split, binding: Binding, generation: int, *, fence: int, within: float) -> float:
-        return self.line.carry("rehearse", partial(self.site.rehearse, split, generation, fence), within)
-
-    def arm(self, split: Split, binding: Binding, generation: int, *, fence: int, timer: float, within: float) -> None:
-        return self.line.carry("arm", partial(self.site.arm, split, generation, fence, timer), within)
-
-    def renew(self, *, fence: int, within: float) -> Renewal:
-        return self.line.carry("renew", partial(self.site.renew, fence), within)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ledger:
-    site: FakeSite
-    line: Line
-
-    def read(self, *, within: float) -> LedgerState:
-        return self.line.carry("ledger", self.site.read, within)
-
-    def acquire(self, claim: Claim, fence: int, *, force: bool, within: float) -> LedgerState:
-        return self.line.carry("acquire", partial(self.site.acquire, claim, fence, force=force), within)
-
-    def settle(self, settling: Settling, *, fence: int, within: float) -> LedgerState:
-        return self.line.carry("settle", partial(self.site.settle, settling, fence), within)
-
-    def edit(self, change: Mapping[str, Any], *, within: float) -> LedgerState:
-        return self.line.carry("edit", partial(self.site.edit, change), within)
-
-
 def _allowed(rule: Callable[[], T]) -> T:
     try:
         return rule()
     except Refusal as refusal:
-        raise ERRORS[refusal.kind](refusal.message, fix=refusal.fix, code=refusal.code) from None
+        raise _error(refusal) from None
 
 
-def _claim(claim: Claim) -> dict[str, Any]:
-    return {
-        "holder": claim.holder,
-        "rollout": claim.rollout,
-        "release": _release(claim.release),
-        "before": dict(claim.before.weights) if claim.before else None,
-        "binding": claim.binding,
-        "lease": claim.lease,
-        "playbook": claim.playbook,
-        "journal": claim.journal,
-        "unfreeze": claim.unfreeze,
-        "expected_fence": claim.expected_fence,
-    }
-
-
-@cache
-def _release(release: Release) -> dict[str, Any]:
-    return asdict(release)
-
-
-@cache
-def _split_of(weights: tuple[tuple[str, int], ...]) -> Split:
-    return Split.of(dict(weights))
-
-
-def _split(weights: Mapping[str, int] | None) -> Split | None:
-    return None if weights is None else _split_of(tuple(weights.items()))
-
-
-def _holder(holder: Mapping[str, Any], now: Now) -> Holder:
-    left = rules.lease_left(dict(holder), now)
-    return Holder(holder["name"], holder["rollout"], holder["release"], holder["fence"], left)
-
-
-def _frozen(frozen: Mapping[str, Any], now: Now) -> Frozen:
-    left = rules.frozen_left(dict(frozen), now)
-    return Frozen(frozen["by"], frozen["reason"], left, tuple(frozen["allow"]))
-
-
-def _freeze(frozen: Frozen | None) -> dict[str, Any] | None:
-    if frozen is None:
-        return None
-    return {"by": frozen.by, "reason": frozen.reason, "seconds": frozen.left, "allow": list(frozen.allow)}
+def _error(refusal: Refusal) -> ReleaserError:
+    return ERRORS[refusal.kind](refusal.message, fix=refusal.fix, code=refusal.code)
 
 
 def _body(switch: FakeSwitch) -> dict[str, Any]:

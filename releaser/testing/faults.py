@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 
 from releaser.core.rollout import Phase
-from releaser.testing.sim_time import on_grid
+from releaser.testing.sim_time import GRID, on_grid
 from releaser.testing.sim_world import HOSTS, ROUTERS
 
 __all__ = ["AT_POINTS", "FAULTS", "Fault", "draw", "script"]
@@ -17,6 +17,7 @@ AT_TIMES = (
     "crash", "stopped", "loop_hangs", "slow_router", "cut_router", "partition", "slow_host", "cut_host", "reboot", "guard_dies", "candidate_crash",
     "stable_crash", "clock_jump", "rival_rollback", "rival_promote", "abort", "rollback", "pause", "resume", "approve", "advance",
     "signal", "letter", "journal_full", "journal_locked", "counters_reset", "counters_missing", "meddling", "crash_again", "overtaken",
+    "next_at_once",
 )  # fmt: skip
 FAULTS = (*AT_POINTS, "crash_at_write", *AT_TIMES)
 PHASES = tuple(phase for phase in Phase if phase is not Phase.DONE)
@@ -30,7 +31,10 @@ DURATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`when` is ("effect" or "write", how-manieth), ("at", second) or ("phase", its name); `after` seconds later it begins."""
+    """`when` is ("effect" or "write", how-manieth), ("at", second) or ("phase", its name); `after` seconds later it begins.
+
+    ("their effect" or "their write", how-manieth) is for those who come after the first process or between: rivals, rollbacks.
+    """
 
     kind: str
     when: tuple[str, float | str]
@@ -53,8 +57,15 @@ def script(chance: Random) -> tuple[Fault, ...]:
     drawn = [draw(chance, chance.choice(FAULTS)) for _ in range(number)]
     if any(fault.kind == "crash_again" for fault in drawn):
         drawn.append(draw(chance, chance.choice(("crash", "crash_before", "crash_at_write"))))
-    if any(fault.kind == "guard_dies" for fault in drawn) and chance.random() < 0.5:
+    kinds = {fault.kind for fault in drawn}
+    if "guard_dies" in kinds and chance.random() < 0.5:
         drawn.extend(_unguarded(chance))
+    if "cut_router" in kinds and chance.random() < 0.3:
+        drawn.extend(_late_commit(chance))
+    if chance.random() < 0.25:
+        drawn.append(_theirs(chance))
+    if "next_at_once" in kinds and chance.random() < 0.5:
+        drawn.extend(_hasty(chance))
     return tuple(drawn)
 
 
@@ -66,6 +77,27 @@ def _unguarded(chance: Random) -> tuple[Fault, Fault]:
     )
 
 
+def _theirs(chance: Random) -> Fault:
+    """Whoever takes back, or comes next, is not spared either."""
+    if chance.random() < 0.3:
+        return Fault(chance.choice(("crash_before", "crash_after")), ("their write", chance.randint(1, 8)))
+    kinds = [kind for kind in AT_POINTS if kind != "rival_in_between"]
+    return Fault(chance.choice(kinds), ("their effect", chance.randint(1, 8)))
+
+
+def _late_commit(chance: Random) -> tuple[Fault, Fault]:
+    """The last router takes the commit when its time is nearly over, and then the old release is slow to stop."""
+    when, router = ("phase", Phase.COMMITTING.value), chance.choice(ROUTERS)
+    cut = Fault("cut_router", when, 0.0, router, on_grid(chance, 25.0, 45.0))
+    return cut, Fault("slow_host", when, 0.0, chance.choice(HOSTS), 40.0)
+
+
+def _hasty(chance: Random) -> tuple[Fault, Fault]:
+    """An answer that is long on its way, and a release that is broken off meanwhile: the next begins before it comes."""
+    late = Fault("late_answer", ("effect", chance.randint(1, 16)))
+    return late, Fault("abort", ("phase", chance.choice(PHASES[1:8]).value), on_grid(chance, 0.0, 1.0))
+
+
 def draw(chance: Random, kind: str) -> Fault:
     if kind in AT_POINTS:
         return Fault(kind, ("effect", chance.randint(1, EFFECTS)))
@@ -75,6 +107,8 @@ def draw(chance: Random, kind: str) -> Fault:
         return Fault(kind, (chance.choice(("effect", "write")), chance.randint(1, 8)))
     if kind == "overtaken":
         return Fault(kind, ("at", 0.0), where=chance.choice(ROUTERS))
+    if kind == "next_at_once":
+        return Fault(kind, ("phase", Phase.DONE.value), on_grid(chance, GRID, 2.0))
     when: tuple[str, float | str] = ("at", on_grid(chance, 0.0, 900.0))
     if chance.random() < 0.75:
         when = ("phase", chance.choice(PHASES).value)

@@ -3,8 +3,9 @@
 Each check is one small function that raises `Violation`; `Invariants` only says when it is their turn.
 """
 
+from collections.abc import Sequence
+
 from releaser.core import events as e
-from releaser.core.commands import Shift
 from releaser.core.rollout import Rollout
 from releaser.core.values import Slot, Split
 from releaser.ports import Claim, Settling
@@ -22,15 +23,18 @@ from releaser.testing.invariants_memory import COVERED, SLACK, Book, Memory, Vio
 from releaser.testing.invariants_time import (
     check_abort_wins,
     check_alarm,
+    check_armed,
     check_attempts,
     check_back_in_time,
     check_deadline,
     check_fence,
     check_fired_in_time,
     check_lease,
+    check_not_committed,
     check_nothing_armed_after_end,
     check_one_holder,
     check_sign_of_life,
+    check_urgent,
 )
 from releaser.testing.invariants_traffic import (
     check_agreement,
@@ -40,12 +44,14 @@ from releaser.testing.invariants_traffic import (
     check_one_step,
     check_pass,
     check_ready,
+    check_removed,
     check_something_to_undo,
     check_stable_stays,
     check_way_back,
     check_weights,
 )
-from releaser.testing.sim_process import Process, Work
+from releaser.testing.sim_process import Process
+from releaser.testing.sim_work import Work
 from releaser.testing.sim_world import WorldWatcher
 
 __all__ = ["COVERED", "Book", "Invariants", "Violation"]
@@ -80,6 +86,7 @@ class Invariants(Memory, WorldWatcher):
             check_way_back(self, site, book)
         elif split.weight(candidate) > (before.weight(candidate) if before else 0):
             step = check_one_step(self, site, before, book)
+            check_armed(site, book, fence)
             check_ready(self, book)
             check_pass(self, site, book, step, fence)
             check_drift(site, book)
@@ -90,8 +97,8 @@ class Invariants(Memory, WorldWatcher):
 
     def acquired(self, site: FakeSite, claim: Claim, fence: int, *, force: bool) -> None:
         check_one_holder(self, site, claim, fence, force=force)
-        if not force:
-            book = self.books[claim.rollout]
+        book = self.books[claim.rollout]
+        if book.plan.kind == "promote" and book.turned is None and not book.recovered:
             planned = {one.router.partition("/")[2]: one.split for one in book.plan.expected}
             book.drifted = book.drifted or planned.get(site.name) != site.split
         self.fences[site.name] = fence
@@ -110,6 +117,8 @@ class Invariants(Memory, WorldWatcher):
         book = self.books[settling.rollout]
         if settling.settlement == "committed" and book.plan.origin:
             self.committed.setdefault(book.plan.origin, self.now)
+        elif book.plan.origin:
+            self.committed.pop(book.plan.origin, None)
 
     def fired(self, site: FakeSite, switch: FakeSwitch) -> None:
         check_fired_in_time(self, site, switch)
@@ -121,6 +130,9 @@ class Invariants(Memory, WorldWatcher):
         check_no_traffic(self, host, run)
         check_stable_stays(self, host, slot, run)
 
+    def collected(self, host: FakeHost, removed: Sequence[str]) -> None:
+        check_removed(self, host, removed)
+
     def unanswered(self, site: FakeSite, release: str, requests: float) -> None:
         if release not in self.excused and site.name not in self.meddled:
             raise Violation(9, f"{requests:.0f} requests on {site.name} met {release}, which is not ready")
@@ -130,6 +142,9 @@ class Invariants(Memory, WorldWatcher):
     def renews(self, process: Process) -> None:
         check_sign_of_life(self, process)
 
+    def waits(self, work: Work) -> None:
+        check_urgent(work)
+
     def spins(self, process: Process) -> None:
         raise Violation(13, f"{process.name} writes and writes in one turn")
 
@@ -137,45 +152,38 @@ class Invariants(Memory, WorldWatcher):
         check_intent(process, call, work)
         check_read_before_repeat(call, host, work)
 
-    def wrote(self, process: Process, entry: e.Entry, rollout: Rollout) -> None:  # noqa: C901 - one branch a kind of event
+    def wrote(self, process: Process, entry: e.Entry, rollout: Rollout) -> None:
         event = entry.event
-        if rollout.id not in self.books:
-            self.books[rollout.id] = Book(rollout.id, rollout.plan, self.now, since=self.now)
-        book = self.books[rollout.id]
+        book = self.books.get(rollout.id)
+        if book is None:
+            book = self.books[rollout.id] = Book(rollout.id, rollout.plan, self.now, since=self.now)
         check_deadline(self, book, rollout)
         match event:
-            case e.Issued(command=Shift(urgent=False, router=router)):
-                book.meant.add(router.partition("/")[2])
             case e.Passed():
                 check_evidence(self, book, event)
-                book.passes[event.step] += 1
-            case e.Recovered(finish=finish):
-                book.waited = True
-                ordered = [one.event.command for one in process.read(rollout.id) if isinstance(one.event, e.Issued)]
-                book.meant |= {
-                    one.router.partition("/")[2] for one in ordered if isinstance(one, Shift) and not one.urgent
-                }
-                if finish:
-                    book.passes[rollout.step - 1] += 1
             case e.Shifted():
                 check_audit(event, book)
+            case e.Recovered(finish=finish):
+                book.passes[rollout.step - 1] += finish
+                for written in process.read(
+                    rollout.id
+                ):  # the last may be durable, and its writer died before it told us
+                    if isinstance(written.event, e.Issued):
+                        book.note(written.event)
             case e.TurnedBack() if book.turned is None:
                 check_real_failure(self, book, event)
+                check_not_committed(self, book)
                 book.turned, book.turned_at = event, self.now
                 self._watch_way_back(book)
-            case e.Lost() | e.Alarmed():
-                book.taken |= isinstance(event, e.Lost)
-                book.alarmed |= isinstance(event, e.Alarmed)
-            case e.Paused() | e.Held() | e.ApprovalAsked():
-                book.waited = True
             case e.Finished():
-                self._finished(process, book, rollout, event)
+                self._finished(book, event)
+        book.note(event)
 
     def _watch_way_back(self, book: Book) -> None:
         budget = book.plan.budget.rollback
         self.world.timeline.after(budget + SLACK, lambda: check_back_in_time(self, book))
 
-    def _finished(self, process: Process, book: Book, rollout: Rollout, event: e.Finished) -> None:
+    def _finished(self, book: Book, event: e.Finished) -> None:
         book.outcome, book.ended_at = event.outcome, self.now
         check_outcome(self, book, event.outcome)
         check_abort_wins(book, event.outcome)

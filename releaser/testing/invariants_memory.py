@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from releaser.core import events as e
+from releaser.core.commands import Shift
 from releaser.core.plan import Plan
 from releaser.core.rollout import Phase
 from releaser.core.values import Outcome
@@ -15,7 +16,7 @@ __all__ = ["COVERED", "SLACK", "Book", "Memory", "Violation"]
 COVERED = {
     1: "weights", 2: "ready before weight", 3: "one step at a time", 4: "one PASS, one rise", 5: "read back at the end", 6: "capacity",
     7: "stable stays", 8: "routers agree", 9: "nobody unanswered", 10: "nothing to undo", 11: "back within the budget", 12: "the alarm",
-    13: "deadlines", 14: "wall clock", 15: "nothing delays a rollback (by 11)", 16: "the timer", 17: "fences", 18: "leases",
+    13: "deadlines", 14: "wall clock", 15: "nothing delays a rollback", 16: "the timer", 17: "fences", 18: "leases",
     19: "one winner", 20: "environments apart", 21: "intents", 22: "every restart ends", 23: "repeats", 24: "replay", 26: "frozen plan",
     27: "drift", 28: "no data", 29: "promoted is promoted", 32: "audit",
 }  # fmt: skip
@@ -61,6 +62,14 @@ class Book:
     alarmed: bool = False
     taken: bool = False
     """Another rollout took one of its routers."""
+    recovered: bool = False
+    """It was taken over after a crash: it may raise its fence without a lease."""
+    home: set[str] = field(default_factory=set)
+    """Routers that it has seen on the split before its first shift since it turned back."""
+    committed: set[str] = field(default_factory=set)
+    """Routers of which it knows that they have taken its commit."""
+    abandoned: bool = False
+    """The process that drove it is dead, and none has taken over yet."""
     granted_abort: bool = False
     phase: Phase = Phase.ACQUIRING
     since: float = 0.0
@@ -68,6 +77,34 @@ class Book:
     """In this phase somebody was waited for, or the process did not run."""
     outcome: Outcome | None = None
     ended_at: float = 0.0
+
+    def note(self, event: e.Event) -> None:
+        """What an entry of its journal says that later checks need."""
+        match event:
+            case e.Issued(command=Shift(urgent=False, router=router)):
+                self.meant.add(host_of(router))
+            case e.Passed(step=step):
+                self.passes[step] += 1
+            case e.Shifted(router=router, split=split) | e.RouterSeen(router=router, split=split):
+                if split == self.plan.before:
+                    self.home.add(host_of(router))
+            case e.Settled(router=router, settlement="committed"):
+                self.committed.add(host_of(router))
+            case e.Recovered():
+                self.waited, self.abandoned, self.recovered = True, False, True
+                self.home.clear()
+                self.committed.clear()
+            case e.Paused() | e.Held() | e.ApprovalAsked():
+                self.waited = True
+            case e.Lost():
+                self.taken = True
+            case e.Alarmed():
+                self.alarmed = True
+
+
+def host_of(router: str) -> str:
+    """The host of a router as a plan names it: lb1 of web/lb1."""
+    return router.partition("/")[2]
 
 
 class Memory:

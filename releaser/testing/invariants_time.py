@@ -4,25 +4,29 @@ from collections.abc import Callable
 
 from releaser.core import events as e
 from releaser.core.plan import Plan
-from releaser.core.rollout import Phase, Rollout
+from releaser.core.rollout import BACKWARD, Phase, Rollout
 from releaser.core.values import Outcome, Split
 from releaser.ports import Claim
 from releaser.testing.fakes import FakeSite, FakeSwitch
 from releaser.testing.invariants_memory import SLACK, Book, Memory, Violation
 from releaser.testing.sim_process import Process
+from releaser.testing.sim_work import Work
 
 __all__ = [
     "check_abort_wins",
     "check_alarm",
+    "check_armed",
     "check_attempts",
     "check_back_in_time",
     "check_deadline",
     "check_fence",
     "check_fired_in_time",
     "check_lease",
+    "check_not_committed",
     "check_nothing_armed_after_end",
     "check_one_holder",
     "check_sign_of_life",
+    "check_urgent",
 ]
 
 
@@ -30,16 +34,21 @@ def check_back_in_time(it: Memory, book: Book) -> None:
     candidate = book.plan.origin if book.plan.kind == "rollback" else book.plan.to.id
     for site in it.world.sites.values():
         weight = site.split.weight(candidate) if site.split and candidate else 0
-        ours = site.ledger.get("rollout") == book.id
-        if (
-            weight
-            and ours
-            and not book.plan.first
-            and site.name not in it.unguarded | it.meddled
-            and book.outcome is None
-        ):
+        ours = site.ledger.get("rollout") == book.id and book.outcome is None
+        if weight and ours and not _cannot_be_in_time(it, book, site):
             over = book.plan.budget.rollback + SLACK
             raise Violation(11, f"{site.name} still sends {weight} % to {candidate}, {over:.0f} s after the decision")
+
+
+def _cannot_be_in_time(it: Memory, book: Book, site: FakeSite) -> bool:
+    """Nothing to go back to, no guard, or two faults at once: B is promised under any single one."""
+    ending = it.endings.get(site.name)
+    # Half a commit is taken back: what is committed has no timer any more, and now nobody gets there either.
+    half = ending is not None and (ending[0].rollout, ending[0].settlement) == (book.id, "committed")
+    disarmed = half and (book.abandoned or book.waited or site.name in it.away)
+    # The old release is to be started first, on a host that is away.
+    unstarted = book.plan.cold and not it.away.isdisjoint(it.world.hosts)
+    return book.plan.first or disarmed or unstarted or site.name in it.unguarded | it.meddled
 
 
 def check_alarm(book: Book, event: e.Finished) -> None:
@@ -49,18 +58,38 @@ def check_alarm(book: Book, event: e.Finished) -> None:
 
 
 def check_attempts(it: Memory, book: Book, event: e.Finished) -> None:
-    """Whoever gives up while users are still on the candidate has tried for as long as a release may take."""
+    """Whoever gives up before it has seen every router back has tried for as long as a release may take."""
     plan = book.plan
     if event.outcome is not Outcome.INCOMPLETE or plan.kind != "promote" or plan.first or book.taken:
         return
-    left = [site.name for site in it.world.sites.values() if site.split and site.split.weight(plan.to.id)]
+    left = sorted(book.meant - book.home)
     if left and it.now - book.turned_at < plan.budget.release:
         raise Violation(12, f"{book.id} gives up {it.now - book.turned_at:.0f} s after its decision, {left} not back")
 
 
+def check_not_committed(it: Memory, book: Book) -> None:
+    """The point of no return: what every router has taken as committed, only another rollout takes back."""
+    if book.committed == it.world.sites.keys():
+        raise Violation(19, f"{book.id} turns back, and every router has taken its commit")
+
+
+def check_urgent(work: Work) -> None:
+    """What goes back has threads of its own."""
+    if work.rollout is not None and work.rollout.phase in BACKWARD:
+        raise Violation(15, f"{work.command} of {work.rollout.id} waits for a thread behind other work")
+
+
+def check_armed(site: FakeSite, book: Book, fence: int) -> None:
+    """Users move to the candidate only where a switch of this very fence would bring them back."""
+    if not book.plan.first and not any(switch.fence == fence for switch in site.switches):
+        raise Violation(16, f"{site.name} rises and is not armed")
+
+
 def check_sign_of_life(it: Memory, process: Process) -> None:
-    periods = [driven.rollout.plan.budget.deadman / 3 for driven in process.loop.driven.values()]
     silent = process.now() - process.loop.last_turn
+    if silent <= process.loop.longest_sleep:  # which is shorter than every period
+        return
+    periods = [driven.rollout.plan.budget.deadman / 3 for driven in process.loop.driven.values()]
     if periods and silent > max(periods) + 1.0:
         raise Violation(16, f"{process.name} renews although its loop has stood still for {silent:.0f} s")
 
@@ -120,7 +149,9 @@ def check_one_holder(it: Memory, site: FakeSite, claim: Claim, fence: int, *, fo
         raise Violation(17, f"{site.name} is taken under fence {fence}, and it had {it.fences[site.name]}")
     held = it.contact.get(site.name)
     ending = it.endings.get(site.name)
-    if force or held is None or held[0] == claim.rollout or (ending and ending[1] >= held[1]):
+    book = it.books[claim.rollout]
+    goes_back = book.plan.kind == "rollback" or book.turned is not None or book.recovered
+    if (force and goes_back) or held is None or held[0] == claim.rollout or (ending and ending[1] >= held[1]):
         return
     if site.name not in it.disturbed and it.now - held[2] < held[3] - SLACK:
         raise Violation(19, f"{claim.rollout} takes {site.name} while {held[0]} holds it")

@@ -1,5 +1,7 @@
 """Traffic: who may be sent users, in which steps, and what may be stopped (invariants 1 to 10, 27)."""
 
+from collections.abc import Sequence
+
 from releaser.core.values import Slot, Split
 from releaser.testing.fakes import FakeHost, FakeRun, FakeSite
 from releaser.testing.invariants_memory import SLACK, Book, Memory, Violation
@@ -12,6 +14,7 @@ __all__ = [
     "check_one_step",
     "check_pass",
     "check_ready",
+    "check_removed",
     "check_something_to_undo",
     "check_stable_stays",
     "check_way_back",
@@ -44,7 +47,7 @@ def check_one_step(it: Memory, site: FakeSite, before: Split | None, book: Book)
     if has not in weights:
         raise Violation(3, f"{site.name} rises to {has} %, which is no step of the plan")
     step = weights.index(has)
-    if had != (weights[step - 1] if step else 0) and site.name not in it.disturbed:
+    if had != (weights[step - 1] if step else 0) and site.name not in it.meddled:
         raise Violation(3, f"{site.name} rises from {had} % to {has} % in one go")
     return step
 
@@ -91,6 +94,8 @@ def check_pass(it: Memory, site: FakeSite, book: Book, step: int, fence: int) ->
 
 
 def check_agreement(it: Memory, site: FakeSite, book: Book, step: int) -> None:
+    if book.turned and site.name in it.away:
+        return  # it was sent before the decision to go back, and travelled longer than the order that takes it back elsewhere
     previous = book.plan.steps[step - 1].weight if step else 0
     for other in it.world.sites.values():
         weight = other.split.weight(book.plan.to.id) if other.split else 0
@@ -107,6 +112,20 @@ def check_no_traffic(it: Memory, host: FakeHost, run: FakeRun) -> None:
             and host.name not in it.away
         ):
             raise Violation(6, f"{run.release.id} is stopped on {host.name} while {site.name} sends users to it")
+
+
+def check_removed(it: Memory, host: FakeHost, removed: Sequence[str]) -> None:
+    for site in it.world.sites.values():
+        ledger = site.ledger
+        needed = {
+            ledger["current"],
+            ledger["candidate"],
+            ledger["evidence"],
+            *ledger["good"],
+            *(ledger["before"] or ()),
+        }
+        if gone := needed.intersection(removed):
+            raise Violation(7, f"{gone} is removed from {host.name}, and the ledger of {site.name} counts on it")
 
 
 def check_stable_stays(it: Memory, host: FakeHost, slot: Slot, run: FakeRun) -> None:

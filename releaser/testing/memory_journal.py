@@ -8,7 +8,8 @@ from releaser.core.values import Moment
 from releaser.errors import JournalCorruptError, JournalUnavailableError
 from releaser.store.asked import Waiting
 from releaser.store.chain import genesis, link, row_text
-from releaser.store.summaries import Summary, summarise
+from releaser.store.summaries import Summary
+from releaser.store.summarising import summarise
 
 __all__ = ["MemoryJournal"]
 

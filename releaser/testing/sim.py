@@ -15,7 +15,8 @@ from multiprocessing import get_context
 
 from releaser.core.rollout import Phase
 from releaser.testing.faults import FAULTS, Fault
-from releaser.testing.sim_scenario import Result, Scenario, play
+from releaser.testing.sim_scenario import Scenario, play
+from releaser.testing.sim_setting import Result
 
 __all__ = ["Tally", "main", "shrink", "simulate"]
 
@@ -35,6 +36,8 @@ class Tally:
     outcomes: Counter[str] = field(default_factory=Counter)
     phases: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
+    rollouts: int = 0
+    """Those that came to an end: after some releases people roll back or promote again, and rivals come between."""
     numbers: Counter[int] = field(default_factory=Counter)
     """Violated invariants."""
     failed: list[tuple[int, str]] = field(default_factory=list)
@@ -45,6 +48,7 @@ class Tally:
 
     def take(self, result: Result) -> None:
         self.releases += 1
+        self.rollouts += len(result.outcomes)
         self.outcomes.update(set(result.outcomes))
         self.phases.update(result.phases)
         self.faults.update(result.happened)
@@ -57,6 +61,7 @@ class Tally:
 
     def add(self, other: "Tally") -> None:
         self.releases += other.releases
+        self.rollouts += other.rollouts
         self.outcomes += other.outcomes
         self.phases += other.phases
         self.faults += other.faults
@@ -144,7 +149,7 @@ def report(tally: Tally, workers: int, seconds: float) -> str:
         each = (f"{name} {count / tally.releases:.1%}" for name, count in counted.most_common())
         return f"{title:9} {', '.join(each)}"
 
-    speed = f"{tally.releases / tally.cpu:.0f} per second and core"
+    speed = f"{tally.releases / tally.cpu:.0f} ({tally.rollouts / tally.cpu:.0f} rollouts) per second and core"
     end = f"{len(tally.failed)} violations, digest {tally.digest[:12]}"
     lines = [
         f"{tally.releases} releases in {seconds:.1f} s with {workers} workers: {speed}, {end}",

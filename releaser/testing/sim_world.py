@@ -3,9 +3,8 @@
 Nothing here knows of rollouts: it only does what real hosts and users do, and tells its watcher.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from random import Random
 
 from releaser.core.values import Counts, Reading, Release, Slot, Split
@@ -24,55 +23,23 @@ from releaser.testing.fakes import (
     one_by_one,
     site_ports,
 )
-from releaser.testing.sim_process import Process, Wire
+from releaser.testing.sim_process import Process
+from releaser.testing.sim_quality import BASE, SERVING, Quality
 from releaser.testing.sim_time import GRID, Timeline, on_grid
+from releaser.testing.sim_wire import Wire
 
-__all__ = ["FAULTLESS", "PRODUCTION", "QUALITIES", "SERVING", "Quality", "SimWorld", "WorldWatcher"]
+__all__ = ["PRODUCTION", "SimWorld", "WorldWatcher"]
 
 PRODUCTION = "production"
 """The environment that faults befall; another one is there to see that they do not befall it too."""
 HOSTS = ("app1", "app2", "app3")
 ROUTERS = ("lb1", "lb2")
-BASE = 0.002
-"""The error rate of every version."""
 RATE = 100.0
 """Requests a second on each router."""
 STARTING = 2.0
 """Seconds from a start to the first good answer."""
 OPEN_FOR = 15.0
 """Seconds after which a router gives up on a request that hangs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """What a candidate is like. `errors` is its rate once `after` seconds have passed since its first request."""
-
-    name: str
-    errors: float = BASE
-    after: float = 0.0
-    hangs: bool = False
-    answers: str = "well"
-    """To probes: well, never, another version, now and then."""
-
-    @property
-    def sound(self) -> bool:
-        """Nothing is wrong with it: if it is taken back by the judge, that is a mistake."""
-        return self.errors == BASE and not self.hangs and self.answers == "well"
-
-
-QUALITIES = (
-    Quality("good"),
-    Quality("slightly bad", errors=0.0035),
-    Quality("bad", errors=0.05),
-    Quality("outage", errors=1.0),
-    Quality("hang", hangs=True),
-    Quality("never ready", answers="never"),
-    Quality("wrong version", answers="another version"),
-    Quality("flapping", answers="now and then"),
-    Quality("late regression", errors=0.1, after=150.0),
-)
-SERVING = Quality("stable")
-FAULTLESS = Quality("faultless", errors=0.0)
 
 
 class WorldWatcher(SiteWatcher, HostWatcher):
@@ -165,7 +132,9 @@ class SimWorld:
         self.first_request: dict[str, float] = {}
         self.down: dict[str, float] = {}
         """Host or router -> until when it is rebooting."""
-        self.boots = dict.fromkeys(ROUTERS, 1)
+        self.boots = {router: f"{router}-1" for router in ROUTERS}
+        self._answering: dict[str, bool] = {}
+        """Release -> whether every host answers for it, as long as nothing changes there."""
         self.users = {router: Users(self) for router in ROUTERS}
         self.sites = {router: self._site(router, index) for index, router in enumerate(ROUTERS)}
         self.hosts = {host: FakeHost(host, self._host_clock, _Told(self)) for host in HOSTS}
@@ -197,8 +166,12 @@ class SimWorld:
 
     def answers(self, release: str) -> bool:
         """Whether every host answers for this release: one that is down fails its share, and we count it as all."""
-        at = self._host_clock()
-        return all(host.running(release, at) for host in self.hosts.values())
+        answering = self._answering.get(release)
+        if answering is None:
+            at = self._host_clock()
+            answering = all(host.running(release, at) for host in self.hosts.values())
+            self._answering[release] = answering
+        return answering
 
     def health(self, host: FakeHost, release: Release) -> Reading:
         quality = self.quality(release.id)
@@ -210,9 +183,10 @@ class SimWorld:
             self.flaps[host.name] += 1
             if self.flaps[host.name] % 3 == 0:
                 return Reading(False, "status 503")
-        if any(run.release.id == release.id and host.clock() < run.since + STARTING for run in host.slots.values()):
-            return Reading(False, "still starting")
-        return Reading(True, version=release.version)
+        for run in host.slots.values():
+            if run.release.id == release.id and host.clock() < run.since + STARTING:
+                return Reading(False, "still starting")
+        return well(release.version)
 
     # what may befall them
 
@@ -221,23 +195,28 @@ class SimWorld:
         site, now = self.sites[router], self.timeline.now
         self.users[router].pass_()
         self.down[router] = now + seconds
-        self.boots[router] += 1
+        self.boots[router] += "+"
         site.guard_alive = True
-        self.timeline.at(now + seconds, partial(self._guard, site))
+        self.timeline.at(now + seconds, self._guard, site)
 
     def kill_guard(self, router: str, seconds: float) -> None:
         """The guard dies; what starts it again is a renewal, or its own supervisor after `seconds`."""
         site = self.sites[router]
         site.guard_alive = False
-        self.timeline.after(seconds, partial(self._revive, site))
+        self.timeline.after(seconds, self._revive, site)
 
     def crash_process(self, host: str, release: str, seconds: float) -> None:
         """The application dies on one host, and its supervisor brings it back after `seconds`."""
-        self.pass_()
+        self.changing()
         for run in self.hosts[host].slots.values():
             if run.release.id == release:
                 run.down_until = self._host_clock() + seconds
-        self.timeline.after(seconds, self.pass_)
+        self.timeline.after(seconds + GRID, self.changing)
+
+    def changing(self) -> None:
+        """From now on other hosts answer: what went before is counted, and who answers is asked again."""
+        self.pass_()
+        self._answering.clear()
 
     def pass_(self) -> None:
         for users in self.users.values():
@@ -253,7 +232,7 @@ class SimWorld:
         return site
 
     def _site_clock(self, router: str, offset: float) -> Now:
-        return Now(self.timeline.now + offset, f"{router}-{self.boots[router]}")
+        return Now(self.timeline.now + offset, self.boots[router])
 
     def _host_clock(self) -> float:
         return self.timeline.now + 9000.0
@@ -262,10 +241,8 @@ class SimWorld:
         """One look at a time is planned; a renewal moves the next one when it comes."""
         due = site.due()
         if due is not None:
-            self.timeline.at(
-                self.timeline.now + due - site.clock().at + on_grid(self.chance, GRID, 8 * GRID),
-                partial(self._guard, site),
-            )
+            when = self.timeline.now + due - site.clock().at + on_grid(self.chance, GRID, 8 * GRID)
+            self.timeline.at(when, self._guard, site)
 
     def _guard(self, site: FakeSite) -> None:
         if self.timeline.now < self.down.get(site.name, 0.0):
@@ -280,6 +257,12 @@ class SimWorld:
             self._guard(site)
 
 
+@cache
+def well(version: str) -> Reading:
+    """A good answer."""
+    return Reading(True, version=version)
+
+
 class _Told(WorldWatcher):
     """Keeps the world's own books up to date, then tells the world's watcher."""
 
@@ -292,7 +275,7 @@ class _Told(WorldWatcher):
         self.world.users[site.name].pass_()
 
     def changing(self, host: FakeHost) -> None:
-        self.world.pass_()
+        self.world.changing()
 
     def written(self, site: FakeSite, before: Split | None, by: str, fence: int) -> None:
         self.world.watcher.written(site, before, by, fence)
@@ -326,3 +309,6 @@ class _Told(WorldWatcher):
 
     def stopped(self, host: FakeHost, slot: Slot, run: FakeRun) -> None:
         self.world.watcher.stopped(host, slot, run)
+
+    def collected(self, host: FakeHost, removed: Sequence[str]) -> None:
+        self.world.watcher.collected(host, removed)

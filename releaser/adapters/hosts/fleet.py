@@ -1,7 +1,6 @@
 """What came of one order to many hosts? Failed, unreachable and unknown stay apart, and a policy says how many may be."""
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Generic, TypeVar
@@ -17,13 +16,13 @@ from releaser.errors import (
     UsageError,
 )
 from releaser.shell import Shell
+from releaser.shell.questions import Trouble
 
-__all__ = ["Answers", "ask", "expect"]
+__all__ = ["Answers", "ask", "expect", "sorted_out"]
 
 T = TypeVar("T")
 SAID_NO = (FailedError, RefusedError, HeldError, UsageError)
 """How a host says no. To its caller a target knows only the errors of a port."""
-Trouble = PortError | RefusedError | HeldError | UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,15 @@ def ask(
     if len(names) == 1:
         outcomes = [one(names[0])]
     else:
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(min(parallel, len(names)), thread_name_prefix="hosts") as pool:
             outcomes = list(pool.map(one, names))
+    return sorted_out(names, outcomes)
+
+
+def sorted_out(names: Iterable[str], outcomes: Sequence[T | Trouble]) -> Answers[T]:
+    """`outcomes` in the order of `names`."""
     good: dict[str, T] = {}
     bad: dict[str, Trouble] = {}
     for name, outcome in zip(names, outcomes, strict=True):

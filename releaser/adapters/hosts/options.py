@@ -15,6 +15,9 @@ HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9\[:][A-Za-z0-9.
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
 EnvText = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=65536)]
 Path = Annotated[str, StringConstraints(pattern=r"^(?:~/|\./|/)[^\x00-\x1f]+$", max_length=1024)]
+UnitName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\-]*@(?:\{slot\})?\.service$", max_length=200)
+]
 Inside = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")]
 
 
@@ -26,7 +29,9 @@ class Ports(Section):
     """Where the application of each slot listens."""
 
     blue: Port = 8001
+    """Of the blue slot."""
     green: Port = 8002
+    """Of the green slot."""
 
     @model_validator(mode="after")
     def _two(self) -> Self:
@@ -42,25 +47,41 @@ class Run(Section):
     """How a slot's process is started: in the slot's directory, staying in the foreground."""
 
     command: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
-    systemd: str | None = None
+    """`{port}`, `{slot}`, `{release}`, `{version}` and `{host}` are filled in; it must stay in the foreground."""
+    systemd: UnitName | None = None
+    """In place of a command: the host's own template unit, `shop@.service`. It runs as `shop@blue.service` and `shop@green.service`."""
+    sudo: bool = False
+    """Whether `systemctl` needs `sudo -n` there."""
 
     @model_validator(mode="after")
     def _known(self) -> Self:
+        if self.command is not None and self.systemd is not None:
+            raise ValueError("run has both a command and a systemd unit; keep one of them")
         if self.systemd is not None:
-            raise ValueError("systemd units are not there yet: write run: { command: ... }")
+            return self
         if self.command is None:
-            raise ValueError("run needs a command")
+            raise ValueError("run needs a command or a systemd unit")
+        if self.sudo:
+            raise ValueError("sudo is for systemd units only; a command runs as the user who releases")
         render(self.command, dict.fromkeys(NAMES, "x"))
         return self
+
+    def unit(self) -> Mapping[str, Any] | None:
+        """What a host is told of its unit; None where a command runs the slots."""
+        return None if self.systemd is None else {"systemd": self.systemd, "sudo": self.sudo}
 
 
 class Host(Section):
     """One host, where it differs from the others."""
 
     name: HostName
+    """Its name or address."""
     ports: Ports | None = None
+    """Where they differ from the target's."""
     env: dict[EnvName, EnvText] = {}
+    """Variables of this host only."""
     groups: tuple[HostName, ...] = ()
+    """Names to choose hosts by."""
 
 
 def _host(given: Any) -> Any:
@@ -71,14 +92,23 @@ class HostsOptions(Section):
     """Hosts with two slots each. The last five are the fleet's, handed on to every target of it."""
 
     hosts: Annotated[tuple[Annotated[Host, BeforeValidator(_host)], ...], Field(min_length=1)]
+    """Names, or maps where a host differs."""
     path: Path
+    """Where releases lie on each host."""
     run: Run
+    """How a slot is started: a map, or the command alone."""
     ports: Ports = Ports()
+    """Where the application of each slot listens."""
     shared: tuple[Inside, ...] = ()
+    """Directories that all releases share: linked into each, never collected."""
     parallel: Annotated[int, Field(ge=1, le=1000, exclude=True)] = 32
+    """As `fleet.parallel`, for this target."""
     max_unreachable: Annotated[int, Field(ge=0, exclude=True)] = 0
+    """As `fleet.max_unreachable`."""
     max_failed: Annotated[int, Field(ge=0, exclude=True)] = 0
+    """As `fleet.max_failed`."""
     keep: Annotated[int, Field(ge=2, le=1000, exclude=True)] = 5
+    """As `fleet.keep`."""
     drain: Annotated[float, Field(ge=0, exclude=True)] = 30.0
     """Seconds that what is under way has to end in, before it is killed."""
 

@@ -9,7 +9,10 @@ from releaser.core.values import SLOTS, Slot
 from releaser.errors import UnreachableError
 from releaser.ports import SlotState
 
-__all__ = ["slot_states"]
+__all__ = ["TAKEN", "slot_states"]
+
+TAKEN = "port taken by "
+"""What is said of a slot that runs nothing and on whose port somebody else listens; by pid and command."""
 
 
 def slot_states(answers: Answers[dict[str, Any]]) -> tuple[SlotState, ...]:
@@ -35,7 +38,7 @@ def _words(view: Mapping[str, Any], release: str | None) -> str:
     if view["release"] != release:
         return f"holds {view['release'] or 'nothing'}, {view['state']}"
     if view["stranger"]:
-        return f"port taken by {view['stranger']}"
+        return f"{TAKEN}{view['stranger']}"
     if view["state"] == "waiting":
         return f"down: {view['note']}, {view['restarts']} restarts"
     if view["state"] == "stopping":

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from releaser.adapters.hosts.artifact import Artifact
-from releaser.adapters.hosts.fleet import Answers, ask, expect
+from releaser.adapters.hosts.fleet import Answers, ask, expect, sorted_out
 from releaser.adapters.hosts.options import HostsOptions
-from releaser.adapters.hosts.package import Package
 from releaser.adapters.hosts.slot_states import slot_states
 from releaser.core.values import Release, Slot
 from releaser.ports import SlotState
 from releaser.shell import Shell
+from releaser.shell.questions import Question, Trouble
+
+if TYPE_CHECKING:
+    from releaser.adapters.hosts.artifact import Artifact
+    from releaser.adapters.hosts.package import Package
 
 __all__ = ["HostsTarget", "LogPart"]
 
@@ -43,7 +45,7 @@ class HostsTarget:
         name: str,
         options: HostsOptions,
         shells: Mapping[str, Shell],
-        artifact: Artifact | None = None,
+        artifact: "Artifact | None" = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
@@ -54,12 +56,24 @@ class HostsTarget:
 
     def inspect(self, *, within: float) -> tuple[SlotState, ...]:
         def one(host: str, shell: Shell, left: float) -> Json:
-            order = {"path": self.options.path, "ports": self.options.ports_of(host)}
-            return shell.call("target.inspect", order, within=left)
+            return shell.call("target.inspect", self._slots(host), within=left)
 
         return slot_states(self._ask(one, within))
 
+    def questions(self) -> tuple[Question[Json], ...]:
+        """`inspect` as a question to each host; `slots_of` takes their answers in the same order."""
+        return tuple(Question(shell, "target.inspect", self._slots(host), dict) for host, shell in self._shells.items())
+
+    def slots_of(self, answers: Sequence[Json | Trouble]) -> tuple[SlotState, ...]:
+        return slot_states(sorted_out(self._shells, answers))
+
     def place(self, release: Release, *, fence: int, within: float) -> None:
+        from tempfile import (
+            TemporaryDirectory,  # here, both: archives and compressors, of which no other order needs any
+        )
+
+        from releaser.adapters.hosts.package import Package
+
         with TemporaryDirectory(prefix="releaser-") as packing:
             package = Package(self._artifact, release, Path(packing))
 
@@ -89,41 +103,44 @@ class HostsTarget:
         """Record what serves on the slot's port as `release`, untouched. Safe to repeat. Returns host -> "pid command"."""
 
         def one(host: str, shell: Shell, left: float) -> Json:
-            order = {"release": release, "slot": slot, "port": self.options.ports_of(host)[slot]}
+            order: Json = {"release": release, "slot": slot, "port": self.options.ports_of(host)[slot]}
+            order["unit"] = self.options.run.unit()
             return shell.call("target.adopt", self._order(fence, order), within=left)
 
         answers = self._expect(f"adopt {release} in {slot}", self._ask(one, within))
         return {host: f"{answer['pid']} {answer['command']}" for host, answer in answers.items()}
 
-    def collect(
-        self, current: str, good: Sequence[str], *, evidence: Sequence[str] = (), fence: int, within: float
-    ) -> Mapping[str, tuple[str, ...]]:
-        """Point `current` at the committed release; keep the newest of `good` (fleet.keep) and the evidence.
-
-        Safe to repeat. Returns host -> the releases that were removed.
-        """
+    def collect(self, current: str, keep: Sequence[str] | None, *, fence: int, within: float) -> Sequence[str]:
+        """The link `current`, the enabled unit and releases/ of each host. What a slot holds, or a process runs, stays in any case."""
 
         def one(_: str, shell: Shell, left: float) -> Json:
-            keep = [*good[: self.options.keep], *evidence]
-            return shell.call("target.collect", self._order(fence, {"current": current, "keep": keep}), within=left)
+            order = {"current": current, "keep": None if keep is None else [*keep]}
+            return shell.call("target.collect", self._order(fence, order), within=left)
 
         answers = self._expect("collect old releases", self._ask(one, within))
-        return {host: tuple(answer["removed"]) for host, answer in answers.items()}
+        return sorted({release for answer in answers.values() for release in answer["removed"]})
 
     def logs(
-        self, slot: Slot, *, lines: int = 100, cursors: Mapping[str, str] | None = None, within: float
+        self,
+        slot: Slot,
+        *,
+        lines: int = 100,
+        release: str | None = None,
+        cursors: Mapping[str, str] | None = None,
+        within: float,
     ) -> tuple[Mapping[str, LogPart], Mapping[str, str]]:
-        """The last lines of each host's slot, or those since its cursor; and host -> why there are none."""
+        """The last lines of each host's slot (with `release` only its own), or those since its cursor; and host -> why there are none."""
 
         def one(host: str, shell: Shell, left: float) -> LogPart:
-            order = {"path": self.options.path, "slot": slot, "lines": lines, "cursor": (cursors or {}).get(host)}
+            order: Json = {"path": self.options.path, "slot": slot, "lines": lines, "release": release}
+            order["cursor"] = (cursors or {}).get(host)
             answer = shell.call("target.logs", order, within=left)
             return LogPart(tuple(answer["lines"]), answer["cursor"])
 
         answers = self._ask(one, within)
         return answers.good, {host: error.message for host, error in answers.bad.items()}
 
-    def _place(self, host: str, shell: Shell, package: Package, fence: int, within: float) -> Json:
+    def _place(self, host: str, shell: Shell, package: "Package", fence: int, within: float) -> Json:
         """Ask first: what is placed and whole needs no upload."""
         release, until = package.release, monotonic() + within
         order = self._order(fence, {"release": release.id, "version": release.version, "artifact": release.artifact})
@@ -134,7 +151,11 @@ class HostsTarget:
         shell.put(packed.file, ready["incoming"], within=max(0.0, until - monotonic()))
         order |= {"incoming": ready["incoming"], "package": packed.digest, "kind": packed.kind}
         order |= {"shared": self.options.shared, "run": self.options.run.command, "env": self._env[host]}
+        order["unit"] = self.options.run.unit()
         return shell.call("target.place", order, within=max(0.0, until - monotonic()))
+
+    def _slots(self, host: str) -> Json:
+        return {"path": self.options.path, "ports": self.options.ports_of(host)}
 
     def _order(self, fence: int, order: Json) -> Json:
         return {"path": self.options.path, "fence": fence, **order}

@@ -38,6 +38,7 @@ class EnvoyOptions(BaseModel):
     listen: Port | None = None
     """Managed only: the port that users reach, on `address`."""
     address: Annotated[str, Field(pattern=r"^[0-9a-f.:]+$")] = "127.0.0.1"
+    """Managed only: the address that it listens on."""
     hosts: tuple[str, ...] = ()
     """The machines that Envoy runs on; none: this machine."""
     admin: Address | None = None
@@ -47,6 +48,7 @@ class EnvoyOptions(BaseModel):
     route: Name = "releaser"
     """The name of the route configuration in that file."""
     clusters: dict[Slot, Name] = {"blue": "blue", "green": "green"}
+    """The cluster of each slot."""
     timeout: Duration = "15s"
     """After this time a request that hangs ends as a 504, and counts as failed."""
 

@@ -42,11 +42,13 @@ class HAProxyOptions(BaseModel):
     listen: Port | None = None
     """Managed only: the port that users reach, on `address`."""
     address: Annotated[str, Field(pattern=r"^[0-9a-f.:]+$")] = "127.0.0.1"
+    """Managed only: the address that it listens on."""
     hosts: tuple[str, ...] = ()
     """The machines that HAProxy runs on; none: this machine."""
     socket: Path | None = None
     """The Runtime API, at level admin."""
     backend: Name = "app"
+    """The backend that holds both slots' servers."""
     server: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:{}-]{1,100}$")] = "{host}_{slot}"
     """The server's name in the backend, for each application host and slot."""
     state_file: Path | None = None
@@ -54,6 +56,7 @@ class HAProxyOptions(BaseModel):
     map: Path | None = None
     """A map file that the configuration uses, with the line "generation 0"."""
     balance: Balance = "roundrobin"
+    """The backend's algorithm; `static-rr`, `source` and `uri` cannot share out traffic."""
     timeout: Duration = "15s"
     """Managed only: `timeout server`; after it a request that hangs ends as a 504, and counts as failed."""
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from releaser.core.values import Release, Split
 from releaser.ports import Claim, Frozen, Holder, LedgerState, Request, Settling
 from releaser.shell import Shell
+from releaser.shell.questions import Question
 
 __all__ = ["SiteLedger", "request_from"]
 
@@ -21,6 +23,10 @@ class SiteLedger:
 
     def read(self, *, within: float) -> LedgerState:
         return self._call("ledger.read", {}, within)
+
+    def question(self) -> Question[LedgerState]:
+        """`read`, to be asked together with others."""
+        return Question(self._shell, "ledger.read", self._base, partial(state_from, self.router))
 
     def acquire(self, claim: Claim, fence: int, *, force: bool, within: float) -> LedgerState:
         return self._call("ledger.acquire", {"claim": claim_json(claim), "fence": fence, "force": force}, within)
@@ -60,6 +66,7 @@ def settling_json(settling: Settling) -> dict[str, Any]:
         "bad": settling.bad,
         "freeze": plain(settling.freeze),
         "journal": settling.journal,
+        "keep": settling.keep,
     }
 
 
@@ -96,6 +103,7 @@ def state_from(router: str, told: Mapping[str, Any]) -> LedgerState:
         current=told["current"],
         good=tuple(told["good"]),
         bad=told["bad"],
+        evidence=told.get("evidence"),
         releases={name: Release(**about) for name, about in told["releases"].items()},
         slots=told["slots"],
         generation=told["generation"],

@@ -43,6 +43,7 @@ class NginxOptions(BaseModel):
     listen: Port | None = None
     """Managed only: the port that users reach, on `address`."""
     address: Annotated[str, Field(pattern=r"^[0-9a-f.:]+$")] = "127.0.0.1"
+    """Managed only: the address that it listens on."""
     hosts: tuple[str, ...] = ()
     """The machines that nginx runs on; none: this machine."""
     include: Path | None = None
@@ -56,6 +57,7 @@ class NginxOptions(BaseModel):
     test: tuple[Word, ...] = ("nginx", "-t", "-q")
     """What says whether the configuration is sound, before nginx is told to read it."""
     reload: tuple[Word, ...] = ("nginx", "-s", "reload")
+    """What makes nginx read it."""
     timeout: Duration = "15s"
     """Managed only: after this time a request that hangs ends as a 504, and counts as failed."""
 

@@ -7,8 +7,9 @@ from releaser.adapters.routers.dialect import Dialect
 from releaser.adapters.routers.ledger import SiteLedger, plain, request_from
 from releaser.core.values import Binding, Counts, Split
 from releaser.errors import FailedError
-from releaser.ports import Renewal, RouterState
+from releaser.ports import LedgerState, Renewal, RouterState
 from releaser.shell import Shell
+from releaser.shell.questions import Question
 
 __all__ = ["RouterSite"]
 
@@ -28,6 +29,14 @@ class RouterSite:
 
     def read(self, binding: Binding, *, within: float) -> RouterState:
         return self._dialect.parse(self._replies("router.read", {"look": self._dialect.look()}, within), binding)
+
+    def questions(self) -> tuple[Question[LedgerState], Question[list[str]]]:
+        """The ledger's `read` and our own in one turn: `state_of` takes the second answer and what the first one binds."""
+        request = {"state": self._state, "look": self._dialect.look()}
+        return self.ledger.question(), Question(self._shell, "router.read", request, _replies)
+
+    def state_of(self, replies: list[str], binding: Binding) -> RouterState:
+        return self._dialect.parse(replies, binding)
 
     def shift(self, split: Split, binding: Binding, generation: int, *, fence: int, within: float) -> RouterState:
         write = self._dialect.write(split, binding, generation)
@@ -57,7 +66,7 @@ class RouterSite:
         return {"fence": fence, "split": plain(split), "generation": generation, "look": look}
 
     def _replies(self, verb: str, request: Mapping[str, Any], within: float) -> list[str]:
-        return list(self._call(verb, request, within)["replies"])
+        return _replies(self._call(verb, request, within))
 
     def _call(self, verb: str, request: Mapping[str, Any], within: float) -> dict[str, Any]:
         return self._shell.call(verb, {"state": self._state, **request}, within=within)
@@ -71,3 +80,7 @@ class RouterSite:
                 code="read-back",
             )
         return seen
+
+
+def _replies(answer: Mapping[str, Any]) -> list[str]:
+    return list(answer["replies"])

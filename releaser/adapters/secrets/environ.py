@@ -23,7 +23,7 @@ class EnvironSecrets:
 
     Options: ClassVar = EnvironSecretsOptions
 
-    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:  # noqa: ARG002 - every store is built the same way
+    def __init__(self, folder: Path, variables: Mapping[str, str], options: EnvironSecretsOptions) -> None:  # noqa: ARG002 - every store is built the same way
         self._variables = variables
 
     def resolve(self, reference: str, *, within: float) -> tuple[str, str]:  # noqa: ARG002 - the port has it; this looks at this machine only

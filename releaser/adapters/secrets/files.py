@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from releaser.errors import FailedError
 
-__all__ = ["FileSecrets", "FileSecretsOptions", "fingerprint", "parse_dotenv"]
+__all__ = ["FileSecrets", "FileSecretsOptions", "fingerprint", "parse_dotenv", "readable_by_others"]
 
 MOST_BYTES = 1_000_000
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "$": "$"}
@@ -29,7 +29,7 @@ class FileSecrets:
 
     Options: ClassVar = FileSecretsOptions
 
-    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:  # noqa: ARG002 - every store is built the same way
+    def __init__(self, folder: Path, variables: Mapping[str, str], options: FileSecretsOptions) -> None:  # noqa: ARG002 - every store is built the same way
         self._folder = folder
 
     def resolve(self, reference: str, *, within: float) -> tuple[str, str]:  # noqa: ARG002 - the port has it; this looks at this machine only
@@ -56,20 +56,24 @@ class FileSecrets:
 
     def concerns(self, reference: str) -> tuple[str, ...]:
         """What is unwise about the file, in words: others on this machine may read it."""
-        path, _ = self._place(reference)
-        try:
-            mode = path.stat().st_mode
-        except OSError:
-            return ()
-        if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-            return (f"{path} can be read by others on this machine; chmod 600 {path}",)
-        return ()
+        return readable_by_others(self._place(reference)[0])
 
     def _place(self, reference: str) -> tuple[Path, str]:
         path, hash_, key = reference.removeprefix("file:").partition("#")
         if not path or not hash_ or not key or "@" in key:
             raise FailedError("a file reference is written file:./secrets.env#NAME, without a version; correct it")
         return self._folder / Path(path).expanduser(), key
+
+
+def readable_by_others(path: Path) -> tuple[str, ...]:
+    """What to do about a file whose mode lets others on this machine at it; nothing where it cannot be looked at."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return ()
+    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+        return (f"{path} can be read by others on this machine; chmod 600 {path}",)
+    return ()
 
 
 def fingerprint(reference: str, value: str) -> str:

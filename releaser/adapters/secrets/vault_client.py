@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from releaser.errors import FailedError, PortError, UnreachableError
 if TYPE_CHECKING:
     from releaser.adapters.secrets.vault import Approle, Token, VaultOptions, VaultTls
 
-__all__ = ["VaultClient"]
+__all__ = ["Kept", "VaultClient"]
 
 MOST_BYTES = 4096
 """A secret file (a token, a secret id) is a line; anything longer is another file."""
@@ -57,6 +58,15 @@ MEANINGS: tuple[tuple[tuple[type[Exception], ...], type[PortError], str, str], .
 """(what hvac or requests raised, whose fault, code, what we say). Vault's own text is left out: it may repeat what was sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One version of a secret, and when Vault wrote it (UTC, as Vault says it)."""
+
+    values: Mapping[str, Any] = field(repr=False)
+    version: int
+    written: str
+
+
 class VaultClient:
     """Logs in when first asked. Each call ends at `until` (monotonic seconds). Raises FailedError or UnreachableError."""
 
@@ -67,8 +77,8 @@ class VaultClient:
         self._session = _Bounded(_context(options.tls, folder))
         self._client: hvac.Client | None = None
 
-    def read(self, mount: str, path: str, version: int | None, *, until: float) -> tuple[Mapping[str, Any], int]:
-        """(values, version) of one secret; `version` None: the newest."""
+    def read(self, mount: str, path: str, version: int | None, *, until: float) -> Kept:
+        """One secret; `version` None: the newest."""
         self._session.until = until
         client = self._logged_in()
         try:
@@ -77,7 +87,15 @@ class VaultClient:
             )
         except (refusals.VaultError, requests.RequestException) as error:
             raise self._said(error, f"read {mount}/{path}") from None
-        return answer["data"]["data"], int(answer["data"]["metadata"]["version"])
+        try:
+            about = answer["data"]["metadata"]
+            return Kept(dict(answer["data"]["data"]), int(about["version"]), str(about["created_time"]))
+        except (KeyError, TypeError, ValueError):
+            raise FailedError(
+                f"Vault at {self._options.address} answers for {mount}/{path} with something else than a secret; "
+                f"{mount} must be a KV store of version 2",
+                code="vault-stranger",
+            ) from None
 
     def close(self, *, until: float) -> None:
         """Revoke what a login gave. Safe to repeat."""
@@ -102,10 +120,11 @@ class VaultClient:
     def _approle_token(self, client: hvac.Client, approle: "Approle") -> str:
         secret_id = self._secret_id(approle)
         try:
-            answer = _document(client.auth.approle.login(approle.role, secret_id, mount_point=approle.mount))
+            # use_token: hvac would take the token out of the answer without looking whether it is one.
+            said = client.auth.approle.login(approle.role, secret_id, use_token=False, mount_point=approle.mount)
         except (refusals.VaultError, requests.RequestException) as error:
             raise self._said(error, "log in") from None
-        return str(answer["auth"]["client_token"])
+        return _part(_document(said), "auth", "client_token")
 
     def _new_client(self, token: str | None = None) -> hvac.Client:
         # A redirect would carry the token to whoever answers there.
@@ -131,7 +150,7 @@ class VaultClient:
             ) from None
         except (refusals.VaultError, requests.RequestException) as error:
             raise self._said(error, "open the wrapped secret id") from None
-        return str(answer["data"]["secret_id"])
+        return _part(answer, "data", "secret_id")
 
     def _token(self, token: "Token") -> str:
         if token.file is not None:
@@ -212,4 +231,14 @@ def _document(answer: Any) -> Any:
         "what answers there is not an active Vault (it answers with "
         f"{getattr(answer, 'status_code', 'something else')}); name the active node's address",
         code="vault-stranger",
+    )
+
+
+def _part(answer: Any, outer: str, inner: str) -> str:
+    """What Vault gives under two keys; whoever answers without them is a stranger."""
+    found = answer.get(outer)
+    if isinstance(found, dict) and isinstance(found.get(inner), str):
+        return str(found[inner])
+    raise FailedError(
+        f"what answers there is no Vault (it gives no {inner}); correct vault.address", code="vault-stranger"
     )

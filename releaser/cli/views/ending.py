@@ -43,7 +43,7 @@ def _forward(r: Rollout, answer: Answer) -> list[Line]:
 
 def _way_back(r: Rollout, answer: Answer) -> list[Line]:
     seconds = r.finished.seconds_to_stable if r.finished else None
-    if seconds is None:
+    if seconds is None or (r.lost and not r.seen):  # whoever took the routers knows how long it took
         return []
     rehearsed = max(r.rehearsed.values(), default=r.plan.undo.seconds)
     known = f", rehearsed {say_seconds(rehearsed)}" if rehearsed is not None else ""

@@ -1,18 +1,24 @@
 """What speaks for and against the candidate, in plain numbers?"""
 
 from math import exp, log, sqrt
+from typing import TYPE_CHECKING
 
 from releaser.cli.follow import Following
 from releaser.cli.lines import Line, Style, row
 from releaser.cli.views.names import names_of
-from releaser.core.events import Figures
 from releaser.core.phrases import say_seconds
 from releaser.core.plan import Judging
 from releaser.core.values import Counts, Verdict
 
+if TYPE_CHECKING:
+    from releaser.core.events import Figures
+
 __all__ = ["error_rate", "evidence_lines", "odds", "seen_share", "soon"]
 
 VERDICTS: dict[Verdict, Style] = {Verdict.GOOD: "good", Verdict.BAD: "bad", Verdict.NO_DATA: "warn"}
+
+
+UNDECIDED = Verdict.INCONCLUSIVE
 
 
 def error_rate(counts: Counts) -> str:
@@ -37,6 +43,8 @@ def seen_share(following: Following) -> tuple[float, float] | None:
     r = following.rollout
     if r is None or r.judged is None or r.judged.step != r.step:
         return None
+    from releaser.core.events import Figures
+
     here, base = r.judged.figures, following.step_figures or Figures()
     candidate = here.candidate.completed - base.candidate.completed
     total = candidate + here.stable.completed - base.stable.completed
@@ -47,13 +55,17 @@ def seen_share(following: Following) -> tuple[float, float] | None:
 
 
 def soon(following: Following, wall: float) -> str:
-    """When the verdict will be bad if the evidence goes on growing as it did; empty where it does not."""
+    """When the verdict will be bad if the evidence goes on growing as it did; empty where it does not.
+
+    Evidence against a good version comes and goes: below half of what a verdict takes, a forecast would only frighten.
+    """
     r, before = following.rollout, following.before
-    if r is None or r.judged is None or before is None or r.held or r.judged.verdict is Verdict.BAD:
+    if r is None or r.judged is None or before is None or r.held or r.passed or r.judged.verdict is not UNDECIDED:
         return ""
+    enough = -log(r.plan.judging.alpha)
     seconds, grown = r.judged_at - before[0], r.judged.figures.log_bad - before[1].log_bad
-    missing = -log(r.plan.judging.alpha) - r.judged.figures.log_bad
-    if seconds <= 0 or grown <= 0.05 or missing <= 0:
+    missing = enough - r.judged.figures.log_bad
+    if seconds <= 0 or grown <= 0.05 or not 0 < missing <= enough / 2:
         return ""
     left = missing * seconds / grown - (following.time_at(wall) - r.judged_at)
     return f"verdict bad in about {say_seconds(max(1.0, left))}" if left < 600 else ""
@@ -79,7 +91,7 @@ def evidence_lines(following: Following, wall: float) -> list[Line]:
     return lines
 
 
-def _weighed(figures: Figures, rule: Judging, *, alone: bool) -> Line:
+def _weighed(figures: "Figures", rule: Judging, *, alone: bool) -> Line:
     """At 100 % nothing runs beside the candidate: then time without bad news speaks for it, not a comparison."""
     against = f"against: {odds(figures.log_bad)}, bad at {odds(-log(rule.alpha))}"
     for_ = f"for: {odds(figures.log_good)}, enough at {odds(-log(rule.beta))}"

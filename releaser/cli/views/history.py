@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from releaser.cli.lines import Line, Style, aligned, line
 from releaser.cli.render import clock_time, day_time
-from releaser.core.codec import encode_event
-from releaser.core.events import Entry, Issued
 from releaser.core.phrases import say_seconds
-from releaser.core.story import narrate
 from releaser.store.summaries import Summary
+
+if TYPE_CHECKING:
+    from releaser.core.events import Entry
 
 __all__ = ["documents_of", "history_lines", "story_lines", "summary_document"]
 
@@ -51,15 +51,21 @@ def summary_document(one: Summary) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def documents_of(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def documents_of(entries: "Sequence[Entry]") -> list[dict[str, Any]]:
     """The events of one release for machines, each with its sentence."""
+    from releaser.core.codec import encode_event
+    from releaser.core.story import narrate
+
     return [
         {"seq": entry.seq, "at": entry.moment.wall, "text": sentence, "event": json.loads(encode_event(entry.event))}
         for entry, sentence in narrate(entries)
     ]
 
 
-def story_lines(entries: Sequence[Entry], summary: Summary, *, everything: bool) -> list[Line]:
+def story_lines(entries: "Sequence[Entry]", summary: Summary, *, everything: bool) -> list[Line]:
+    from releaser.core.events import Issued
+    from releaser.core.story import narrate
+
     heading = line(
         (summary.environment, "strong"), f"  {summary.rollout}  {summary.release}  {day_time(summary.opened)}"
     )

@@ -54,10 +54,14 @@ def _step(plan: Plan, index: int, step: Step, sights: Sequence[Sees]) -> tuple[L
     said = (
         _without_weight(sights[index].text)
         if index < len(sights)
-        else f"at least {say_seconds(step.at_least)}, at most {say_seconds(plan.budget.step)}"
+        else f"{_at_least(step)}at most {say_seconds(plan.budget.step)}"
     )
     asks = f"; then waits for {step.approve.by}" if step.approve else ""
     return line(f"step {index + 1}".ljust(KEYS - 2)), line(f"{step.weight} %{wave}"), line(f"{said}{asks}")
+
+
+def _at_least(step: Step) -> str:
+    return f"at least {say_seconds(step.at_least)}, " if step.at_least else ""
 
 
 def _without_weight(text: str) -> str:

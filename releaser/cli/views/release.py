@@ -122,7 +122,8 @@ def _times(following: Following, r: Rollout, wall: float) -> Line:
     elif r.paused:
         parts.append(f"paused by {r.paused.by} for {say_seconds(max(0.0, r.paused_at + r.paused.at_most - at))} more")
     elif r.held:
-        parts.append("held until a person decides")
+        patience = max(0.0, r.held_at + r.plan.budget.release - at)
+        parts.append(f"held until a person decides, for {say_seconds(patience)} more at most")
     elif left is not None and r.phase in BACKWARD:
         over = "over the budget" if left < 0 else f"{say_seconds(left)} left of the budget"
         parts.append(f"{over} of {say_seconds(r.plan.budget.rollback)}")

@@ -1,17 +1,19 @@
 """What does a person need at 3 a.m., on one screen? Six lines, always in the same order."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from releaser.cli.lines import Line, Span, line, row
 from releaser.cli.render import clock_time
 from releaser.cli.status_of import State, Status
 from releaser.cli.views.evidence import error_rate, seen_share, soon
 from releaser.cli.views.names import names_of, version_of
-from releaser.cli.views.release import word_of
 from releaser.core.phrases import say_seconds, say_split
-from releaser.core.rollout import Rollout
 from releaser.core.values import Split
 from releaser.store.summaries import Summary
+
+if TYPE_CHECKING:
+    from releaser.core.rollout import Rollout
 
 __all__ = ["status_lines"]
 
@@ -22,6 +24,7 @@ WORDS: dict[State, Span] = {
     "held": ("HELD", "bad"),
     "abandoned": ("ABANDONED", "bad"),
     "differ": ("ROUTERS DIFFER", "bad"),
+    "down": ("DOWN", "bad"),
     "frozen": ("FROZEN", "warn"),
     "serving": ("SERVING", "good"),
 }
@@ -32,7 +35,11 @@ def status_lines(status: Status, wall: float) -> list[Line]:
     lines = [_heading(status, wall), row("traffic", *_traffic(status))]
     errors = _errors(status, wall)
     lines += [row("errors", *errors)] if errors else []
-    lines.append(row("last 24 h", _recent(status.recent) or "nothing"))
+    lines += [row("down", (status.trouble, "bad"))] if status.trouble else []
+    if status.journal:
+        lines.append(row("journal", (status.journal, "bad"), "; nothing goes forward until it is restored"))
+    else:
+        lines.append(row("last 24 h", _recent(status.recent) or "nothing"))
     lines.append(row("way back", *_way_back(status)))
     lines.append(row("do", *_join([(one, "strong") for one in _commands(status)], " | ")))
     return lines
@@ -48,19 +55,23 @@ def _heading(status: Status, wall: float) -> Line:
         until = f" for {say_seconds(frozen.left)} more" if frozen and frozen.left is not None else ""
         said = f"   frozen by {frozen.by}{until}: {frozen.reason}" if frozen else ""
         return line(name, WORDS[status.state], f" {newest.current or 'nothing was released yet'}", said)
-    word = word_of(r) if r and not r.finished and status.state != "abandoned" else WORDS[status.state]
+    word = WORDS[status.state]
+    if r and not r.finished and status.state != "abandoned":
+        from releaser.cli.views.release import word_of
+
+        word = word_of(r)
     weight = newest.split.weight(newest.candidate or "") if newest.split else 0
     since = f" since {clock_time(_since(status, r))}" if r and status.following.last else ""
     by = f"   by {newest.holder.name}" if newest.holder else ""
     return line(name, word, f" {weight} % of {newest.candidate}{since}{by}", *_alive(status, r))
 
 
-def _since(status: Status, r: Rollout) -> float:
+def _since(status: Status, r: "Rollout") -> float:
     last = status.following.last
     return last.moment.wall - (last.moment.at - r.since) if last else 0.0
 
 
-def _alive(status: Status, r: Rollout | None) -> list[Span]:
+def _alive(status: Status, r: "Rollout | None") -> list[Span]:
     holder = status.newest.holder if status.newest else None
     if holder is None or holder.left <= 0:
         return [("   its process is gone: each router goes back by its own timer", "bad")]
@@ -105,7 +116,9 @@ def _routers(status: Status) -> list[str | Span]:
     parts: list[Span] = []
     for name in names:
         ledger = status.observed.ledgers.get(name)
-        if name in status.observed.silent:
+        if name in status.idle:
+            parts.append((f"{name} does not run: a release starts it", "warn"))
+        elif name in status.observed.silent:
             parts.append((f"{name} UNREACHABLE (its own timer takes it back)", "bad"))
         elif ledger and ledger.guard == "dead" and ledger.holder:
             parts.append((f"{name} ok, its guard is DEAD", "bad"))
@@ -147,7 +160,7 @@ def _way_back(status: Status) -> list[str | Span]:
         else next((one.release for one in status.choices if not one.current and not one.bad), None)
     )
     if target is None:
-        return [("none: " + ("the first release" if newest.current or open_ else "nothing was released yet"), "warn")]
+        return [(f"none: {_no_way_back(status)}", "warn")]
     warm = "warm" if target in newest.slots.values() else "cold: it is started first"
     rehearsed = max(r.rehearsed.values(), default=None) if r else None
     if rehearsed is None and status.undo is not None:
@@ -158,23 +171,48 @@ def _way_back(status: Status) -> list[str | Span]:
     return said + ([(f"   NOT reversed: {', '.join(undone)}", "warn")] if undone else [])
 
 
+def _no_way_back(status: Status) -> str:
+    newest = status.newest
+    if newest is None or (newest.current is None and newest.candidate is None):
+        return "nothing was released yet"
+    if newest.candidate is not None or len(status.choices) <= 1:
+        return "the first release"
+    return "every other release was taken back"
+
+
 def _commands(status: Status) -> list[str]:
-    """What a person would type now, the most likely first."""
+    """What a person would type now, the most likely first; a rollback only where there is something to go back to."""
     name, newest = f"-e {status.name}", status.newest
-    candidate = newest.candidate if newest else None
+    candidate, current = (newest.candidate, newest.current) if newest else (None, None)
     version = version_of(candidate) if candidate else "VERSION"
     waits = status.following.rollout is not None and status.following.rollout.asked_approval is not None
+    back = [f"releaser rollback {name}"] if _can_go_back(status) else []
+    off = back or [f"releaser abort {name}"]
+    again = [f"releaser rollback {name} --to {current}"] if current else []
     table: dict[State, list[str]] = {
         "unreachable": [f"releaser status {name}"],
         "empty": [f"releaser promote VERSION {name}"],
-        "running": [f"releaser rollback {name}", f"releaser pause {name}", f"releaser watch {name}"],
-        "held": [f"releaser rollback {name}", f"releaser resume {name}", f"releaser logs {name} --release {version}"],
-        "abandoned": [f"releaser recover {name}", f"releaser rollback {name}"],
-        "differ": [f"releaser recover {name}", f"releaser rollback {name}"],
-        "frozen": [f"releaser unfreeze {name} --reason ..."],
-        "serving": [f"releaser plan VERSION {name}", f"releaser rollback {name}"],
+        "running": [*off, f"releaser pause {name}", f"releaser watch {name}"],
+        "held": [*off, f"releaser resume {name}", f"releaser logs {name} --release {version}"],
+        "abandoned": [f"releaser recover {name}", *back],
+        "differ": [f"releaser recover {name}", *back],
+        "down": [*again, f"releaser logs {name}", *back],
+        "frozen": [f"releaser unfreeze {name} --reason ...", *back],
+        "serving": [f"releaser plan VERSION {name}", *back],
     }
     return ([f"releaser approve {name}"] if waits else []) + table[status.state]
+
+
+def _can_go_back(status: Status) -> bool:
+    """Whether `releaser rollback` without --to would move traffic."""
+    newest = status.newest
+    if newest is None:
+        return False
+    if newest.candidate is not None:
+        return newest.current is not None and newest.current not in newest.bad
+    if newest.settled is not None and newest.settled[1] == "reverted":
+        return False
+    return any(not one.current and one.bad is None for one in status.choices)
 
 
 def _join(parts: list[Span], between: str) -> list[Span]:

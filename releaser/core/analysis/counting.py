@@ -1,8 +1,9 @@
 """Which requests may be compared? From a router's cumulative counters to blocks of (requests, errors) of both versions.
 
 A candidate that hangs completes nothing, so its requests that have been active for longer than the time-out count as errors; by
-counters alone these are the ones begun a time-out ago or earlier, less all that are completed. Where stable has such requests too
-(long polls, web sockets, a database that both wait for) they say nothing of the candidate, and are not counted in that step.
+counters alone these are the ones begun a time-out ago or earlier, less all that are completed. One that has completed nothing at all
+in a step is given less time: a part of the time-out, for two requests or more. Where stable has such requests too (long polls, web
+sockets, a database that both wait for) they say nothing of the candidate, and are not counted in that step.
 """
 
 from collections import deque
@@ -20,6 +21,8 @@ ENOUGH = 2
 """Candidate requests that close a block."""
 LONGEST = 30.0
 """Seconds after which one candidate request is enough to close it."""
+HANGING = 0.4
+"""Part of the time-out after which requests are overdue where none was completed: below the second between two readings."""
 
 
 class Block(NamedTuple):
@@ -32,6 +35,13 @@ class Block(NamedTuple):
 
     def plus(self, n_c: int, x_c: int, n_s: int, x_s: int) -> "Block":
         return Block(self.n_c + n_c, self.x_c + x_c, self.n_s + n_s, self.x_s + x_s)
+
+
+class Overdue(NamedTuple):
+    """Unfinished requests of one release: those older than the time-out, and those older than HANGING of it."""
+
+    late: int
+    hanging: int
 
 
 @dataclass(slots=True)
@@ -50,11 +60,15 @@ class ReleaseTally:
         """Whether the counters went down: the router or its counters started anew."""
         return counts.completed < self._last.completed or counts.failed < self._last.failed
 
-    def read(self, counts: Counts, at: float) -> int:
-        """Take the cumulative counters of second `at`, not lower than the last ones; the answer is how many requests are overdue."""
+    def read(self, counts: Counts, at: float) -> "Overdue":
+        """Take the cumulative counters of second `at`, not lower than the last ones."""
         self._last = counts
         self.begun = max(self.begun, counts.completed + counts.active)
-        return max(0, self._begun_by(at - self.timeout, at) - counts.completed)
+        self._history.append((at, self.begun))
+        by_then, hanging = self._begun_by(at - self.timeout), self._begun_by(at - HANGING * self.timeout)
+        while len(self._history) > 1 and self._history[1][0] <= at - self.timeout:
+            self._history.popleft()
+        return Overdue(max(0, by_then - counts.completed), max(0, hanging - counts.completed))
 
     def count(self, overdue: int) -> None:
         """Count what was read last, with so many overdue requests as errors; a late good answer to one never lowers the counts."""
@@ -64,26 +78,23 @@ class ReleaseTally:
             self.x = max(self.x, min(self._last.failed + overdue, self.x + n - self.n))
             self.n = n
 
-    def _begun_by(self, then: float, now: float) -> int:
-        """Requests begun by the last reading at or before `then`; forgets the readings before that one, and adds this one."""
-        history = self._history
-        history.append((now, self.begun))
-        while len(history) > 1 and history[1][0] <= then:
-            history.popleft()
-        return history[0][1] if history[0][0] <= then else 0
+    def _begun_by(self, then: float) -> int:
+        """Requests begun by the last reading at or before `then`."""
+        return next((begun for at, begun in reversed(self._history) if at <= then), 0)
 
 
 class RouterTally:
     """Both releases on one router, as differences between two readings of the same split."""
 
-    __slots__ = ("_baseline", "_pair", "_slow", "_tallies", "_timeout")
+    __slots__ = ("_baseline", "_completed", "_pair", "_slow", "_tallies", "_timeout")
 
     def __init__(self, candidate: str, stable: str, timeout: float) -> None:
         self._pair = (candidate, stable)
         self._timeout = timeout
         self._tallies = (ReleaseTally(timeout), ReleaseTally(timeout))
         self._baseline: Block | None = None
-        self._slow = False  # in this step stable had overdue requests too
+        self._completed = 0  # of the candidate, when this step's baseline was read
+        self._slow = Overdue(0, 0)  # the most that stable had in this step
 
     @property
     def begun(self) -> int:
@@ -99,7 +110,7 @@ class RouterTally:
     def renew(self) -> None:
         """The split changed: the next reading is only the baseline of those after it."""
         self._baseline = None
-        self._slow = False
+        self._slow = Overdue(0, 0)
 
     def read(self, counts: Mapping[str, Counts], at: float) -> Block | None:
         """The traffic since the last reading; None where there is nothing to compare with (a baseline, or counters that fell)."""
@@ -107,13 +118,21 @@ class RouterTally:
         if self._tallies[0].fell(candidate) or self._tallies[1].fell(stable):
             self._tallies = (ReleaseTally(self._timeout), ReleaseTally(self._timeout))
             self._baseline = None
+        if self._baseline is None:
+            self._completed = candidate.completed
         overdue, usual = self._tallies[0].read(candidate, at), self._tallies[1].read(stable, at)
-        self._slow = self._slow or usual > 0
-        self._tallies[0].count(0 if self._slow else overdue)
+        self._slow = Overdue(max(self._slow.late, usual.late), max(self._slow.hanging, usual.hanging))
+        self._tallies[0].count(self._counted(overdue, candidate.completed))
         self._tallies[1].count(0)
         before, total = self._baseline, self.total
         self._baseline = total
         return None if before is None else total.plus(-before.n_c, -before.x_c, -before.n_s, -before.x_s)
+
+    def _counted(self, overdue: Overdue, completed: int) -> int:
+        """The candidate's unfinished requests that count as errors: stable has none that are as old."""
+        if completed == self._completed and overdue.hanging >= ENOUGH and not self._slow.hanging:
+            return overdue.hanging
+        return 0 if self._slow.late else overdue.late
 
 
 class BlockBuilder:

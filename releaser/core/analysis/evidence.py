@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from math import log
 
+from releaser.core.analysis.alone import Alone
 from releaser.core.analysis.counting import Block, BlockBuilder, RouterTally
 from releaser.core.analysis.errors_bad import BadErrors
 from releaser.core.analysis.errors_good import GoodErrors, step_tolerances
@@ -43,7 +44,9 @@ class Evidence:
         self._bad = BadErrors(rule.not_worse_than if rule.absolute is None else 1.0)
         self._enough = -log(rule.alpha)
         self._good: GoodErrors | None = None
-        self._bound: float | None = None  # stable's rate at most, frozen when 100 % is reached
+        self._begun = 0.0
+        self._alone: Alone | None = None  # this step's, from its first traffic at 100 %
+        self._carried = 0.0  # ln of what earlier steps at 100 % changed
         self._life = Block()  # what the counters held when they were first read
         self.whole = Block()
         self.here = Block()
@@ -53,8 +56,10 @@ class Evidence:
     def begin(self, step: int, at: float) -> None:
         """The split changed: readings are compared with later ones only, and "good" starts anew."""
         self._step = step
+        self._begun = at
         self._open.drop(at)
-        self._good, self._bound, self.here = None, None, Block()
+        self._carried += self._alone.log_e if self._alone else 0.0
+        self._good, self._alone, self.here = None, None, Block()
         for router in self._routers.values():
             router.renew()
 
@@ -72,7 +77,7 @@ class Evidence:
         elif traffic is not None and self._waves[router] == self._plan.steps[self._step].wave:
             block = self._open.add(traffic, at)
             if block is not None:
-                self._weigh(block)
+                self._weigh(block, at)
         return tally.begun > before
 
     def passed(self) -> bool:
@@ -84,29 +89,30 @@ class Evidence:
             return upper_rate_ever(here.n_c, here.x_c, rule.beta) <= rule.absolute
         return self._plan.steps[self._step].weight == 100 or (self._good is not None and self._good.passed)
 
-    def _weigh(self, block: Block) -> None:
+    def _weigh(self, block: Block, at: float) -> None:
         """One closed block, once, in the form that this step allows."""
         rule = self._plan.judging
         if rule.absolute is not None:
             self._bad.alone(block.n_c, block.x_c, rule.absolute)
         elif self._plan.steps[self._step].weight == 100:
             block = Block(block.n_c, block.x_c)
-            if self._bound is None:
-                self._bound = self._frozen_rate()
-            if self._bound < 1:
-                self._bad.alone(block.n_c, block.x_c, self._bound)
+            if self._alone is None and (rate := self._frozen_rate()) < 1:
+                self._alone = Alone(rule.not_worse_than, rate, self._begun)
+            if self._alone:
+                self._alone.block(block.n_c, block.x_c, at)
         else:
             self._bad.block(*block)
             if self._good is None:
                 self._good = GoodErrors(tolerance(self._plan, self._step), rule.beta, self._expected())
             self._good.block(*block)
         self.whole, self.here = self.whole.plus(*block), self.here.plus(*block)
-        if self.convicted is None and self._bad.log_e >= self._enough:
-            self.convicted = (self.whole, self._bad.log_e)
+        log_bad = self._bad.log_e + self._carried + (self._alone.log_e if self._alone else 0.0)
+        if self.convicted is None and log_bad >= self._enough:
+            self.convicted = (self.whole, log_bad)
         self.figures = Figures(
             candidate=Counts(self.whole.n_c, self.whole.x_c),
             stable=Counts(self.whole.n_s, self.whole.x_s),
-            log_bad=self._bad.log_e,
+            log_bad=log_bad,
             log_good=self._good.log_g if self._good else 0.0,
         )
 

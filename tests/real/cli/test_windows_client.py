@@ -1,7 +1,8 @@
-"""Release managers run Windows laptops: the client's path needs no POSIX-only module or attribute.
+"""Release managers run Windows laptops: the client's path to other hosts needs no POSIX-only module or attribute.
 
-A process in which those are taken away runs the verbs against fake hosts. Linux's own standard library is loaded first,
-since it does use them.
+A process in which those are taken away runs the verbs: once against fake hosts, to their ends, and once over the real
+wiring and SSH, to a host that refuses. Linux's own standard library and the libraries that have a part of their own for
+Windows are loaded first, since here they take the other one.
 """
 
 import subprocess
@@ -17,7 +18,7 @@ TAKEN_AWAY = """
 import asyncio, importlib, concurrent.futures, contextlib, ctypes, getpass, glob, importlib.metadata, importlib.util, json, logging
 import multiprocessing, os, pathlib, platform, select, selectors, shutil, signal, socket, sqlite3, ssl, subprocess, sys
 import tarfile, tempfile, threading, time, urllib.request, uuid, zipfile
-import platformdirs  # has a part of its own for Windows, and takes the one for this machine when it is imported
+import fabric, httpx, hvac, paramiko, platformdirs, rich.live  # have a part of their own for Windows
 
 MODULES = {"fcntl", "pwd", "grp", "resource", "termios", "tty", "pty", "syslog", "crypt", "spwd", "nis", "readline", "curses",
            "posix_ipc", "pyinotify", "uvloop"}
@@ -88,12 +89,63 @@ expect(0, "rollback", "--to", "1.4.1")
 for words in (["history"], ["show", "1.4.2"], ["watch"], ["config"], ["audit", "verify"], ["abort"], ["recover"], ["rollback", "--list"]):
     expect(0, *words)
 expect(0, "unfreeze", "--reason", "fixed")
+LOCAL
 print("told")
 """
 
+LOCAL = """
+assert not (found := {"releaser.shell.local", "releaser.engine.local_router", "releaser.engine.down"} & set(sys.modules)), found
+"""
 
-def test_the_clients_path_needs_nothing_that_windows_does_not_have(tmp_path: Path) -> None:
-    story = TAKEN_AWAY + STORY.format(here=str(HERE), folder=str(tmp_path))
-    done = subprocess.run([sys.executable, "-c", story], capture_output=True, text=True, timeout=90, check=False)
+REMOTE = """
+from releaser.cli.main import run
+import io
+
+root = pathlib.Path({folder!r})
+(root / "environments").mkdir()
+(root / "known_hosts").write_text("{known}")
+(root / "environments" / "production.yaml").write_text('''
+app: shop
+artifact: dist/shop-{{version}}
+hosts: [127.0.0.1]
+ssh: {{ user: deploy, port: 1, known_hosts: ./known_hosts, agent: false }}
+run: ./bin/shop --port {{port}}
+router: haproxy://127.0.0.1/shop
+''')
+(root / "dist" / "shop-1.4.2").mkdir(parents=True)
+(root / "dist" / "shop-1.4.2" / "shop").write_text("echo 1.4.2")
+environ = {{"RELEASER_STATE": str(root / "state"), "USERNAME": "ada"}}
+
+def expect(code, reason, *words):
+    out, err = io.StringIO(), io.StringIO()
+    answered = run([*words, "-o", "json", "--folder", str(root)], environ=environ, stdin=io.StringIO(), out=out, err=err)
+    document = json.loads(out.getvalue())
+    assert (answered, document["reason"]) == (code, reason), (words, answered, document, err.getvalue())
+
+expect(0, "", "plan", "1.4.2", "--offline")
+expect(6, "unreachable", "plan", "1.4.2")
+expect(6, "unreachable", "promote", "1.4.2", "-y")
+expect(6, "unreachable", "rollback")
+expect(0, "unreachable", "status")
+expect(1, "unreachable", "status", "--check")
+LOCAL
+of_hosts = {{name.rpartition(".")[2] for name in sys.modules if name.startswith("releaser.onhost.")}}
+assert of_hosts <= {{"tree", "command", "clock"}}, of_hosts
+print("told")
+"""
+KNOWN = "[127.0.0.1]:1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS"
+
+
+def told(story: str) -> None:
+    whole = TAKEN_AWAY + story.replace("LOCAL\n", LOCAL)
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip() == "told"
+
+
+def test_the_clients_path_needs_nothing_that_windows_does_not_have(tmp_path: Path) -> None:
+    told(STORY.format(here=str(HERE), folder=str(tmp_path)))
+
+
+def test_the_real_wiring_to_other_hosts_needs_nothing_of_this_machine(tmp_path: Path) -> None:
+    told(REMOTE.format(folder=str(tmp_path), known=KNOWN))

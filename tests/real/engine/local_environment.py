@@ -45,6 +45,14 @@ bake: 1s
 judge: { errors: { not_worse_than: 1.1x, within: 3% } }
 budget: { step: 30s, release: 3m, rollback: 10s, deadman: 3s, ready: 15s }
 """
+QUICKEST = """\
+strategy: canary
+steps: [ { weight: 50% }, { weight: 100% } ]
+bake: 300ms
+judge: { errors: { not_worse_than: 2x, within: 20% }, beta: 20% }
+budget: { step: 30s, release: 1m, rollback: 20s, deadman: 2s, ready: 15s }
+"""
+"""The same with less evidence: where it is not the judge that is looked at."""
 SHIM = "import runpy, sys\nsys.argv[0] = 'shop.py'\nsys.argv += {arguments!r}\nrunpy.run_path('shop.py', run_name='__main__')\n"
 
 
@@ -178,7 +186,7 @@ def failed_by_us(sent: list[Sent]) -> list[Sent]:
 
 
 @contextmanager
-def local_environment(router: str = "envoy") -> Iterator[Local]:
+def local_environment(router: str = "envoy", playbook: str = PLAYBOOK) -> Iterator[Local]:
     root = Path(tempfile.mkdtemp(prefix="rt-")).resolve()
     blue, green, listen = _free_ports(3)
     local = Local(root, listen, {"blue": blue, "green": green})
@@ -187,7 +195,7 @@ def local_environment(router: str = "envoy") -> Iterator[Local]:
             (root / kind).mkdir()
         text = ENVIRONMENT.format(blue=blue, green=green, listen=listen, router=router, python=sys.executable)
         (root / "environments" / "test.yaml").write_text(text)
-        (root / "playbooks" / "quick.yaml").write_text(PLAYBOOK)
+        (root / "playbooks" / "quick.yaml").write_text(playbook)
         yield local
     finally:
         for session in local.sessions:

@@ -353,6 +353,18 @@ def test_kill_9_in_the_middle_of_placing_leaves_garbage_that_the_next_one_clears
     stage.answers()
 
 
+def test_the_log_of_a_release_has_no_line_of_the_one_before_it_in_the_slot(stage: Stage) -> None:
+    target, old = stage.started("1.0.0")
+    stage.answers()
+    stage.stop(target, old.id, "blue")
+    target, new = stage.started("1.1.0")
+    stage.answers()
+    mine, _ = target.logs("blue", release=new.id, within=10)
+    assert [line.partition(" ")[0] for line in mine["local"].lines] == ["up"]
+    whole, _ = target.logs("blue", within=10)
+    assert len(whole["local"].lines) > 1
+
+
 def test_logs_are_read_and_followed(stage: Stage) -> None:
     target, _ = stage.started("1.0.0")
     stage.answers()

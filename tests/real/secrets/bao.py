@@ -25,6 +25,12 @@ class Bao:
     ca: Path
     role: str
     client: hvac.Client
+    process: "subprocess.Popen[bytes]"
+
+    def stop(self) -> None:
+        """Gone, from one moment to the next."""
+        self.process.kill()
+        self.process.wait()
 
     def put(self, path: str, **values: object) -> int:
         kept = self.client.secrets.kv.v2.create_or_update_secret(path, values, mount_point="secret")
@@ -54,12 +60,12 @@ def running(folder: Path) -> Iterator[Bao]:
     argv += [f"-dev-root-token-id={ROOT}", f"-dev-listen-address={address}"]
     with (folder / "bao.log").open("w") as log, subprocess.Popen(argv, stdout=log, stderr=log) as server:
         try:
-            yield _set_up(f"https://{address}", folder / "vault-ca.pem")
+            yield _set_up(f"https://{address}", folder / "vault-ca.pem", server)
         finally:
             server.kill()
 
 
-def _set_up(address: str, ca: Path) -> Bao:
+def _set_up(address: str, ca: Path, process: "subprocess.Popen[bytes]") -> Bao:
     client = _client(address, ca)
     client.sys.enable_auth_method("approle")
     client.sys.create_or_update_policy("releaser", POLICY)
@@ -67,7 +73,7 @@ def _set_up(address: str, ca: Path) -> Bao:
         "releaser", token_policies=["releaser"], token_ttl="10m", secret_id_num_uses=0
     )
     role = str(client.auth.approle.read_role_id("releaser")["data"]["role_id"])
-    return Bao(address, ca, role, client)
+    return Bao(address, ca, role, client, process)
 
 
 def _client(address: str, ca: Path) -> hvac.Client:

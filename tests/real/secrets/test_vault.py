@@ -5,9 +5,10 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import hvac
@@ -42,8 +43,14 @@ def test_a_value_and_its_version_are_read_and_an_old_version_stays_readable(bao:
     first = bao.put("shop/versions", url="one")
     second = bao.put("shop/versions", url="two")
     vault = store(bao, tmp_path)
-    assert vault.resolve("vault:secret/shop/versions#url", within=5) == ("two", str(second))
-    assert vault.resolve(f"vault:secret/shop/versions#url@{first}", within=5) == ("one", str(first))
+    newest, older = (
+        vault.resolve(reference, within=5)
+        for reference in ("vault:secret/shop/versions#url", f"vault:secret/shop/versions#url@{first}")
+    )
+    assert newest[0] == "two"
+    assert newest[1].startswith(f"{second} of 20")
+    assert older[0] == "one"
+    assert older[1].startswith(f"{first} of 20")
 
 
 def test_two_keys_of_one_secret_are_of_one_version(bao: Bao, tmp_path: Path) -> None:
@@ -59,6 +66,15 @@ def test_a_token_from_a_variable_or_a_file_will_do(bao: Bao, tmp_path: Path) -> 
     (tmp_path / "token").write_text(ROOT)
     for token in ({"env": "VAULT_TOKEN"}, {"file": "token"}):
         assert store(bao, tmp_path, {"token": token}).resolve("vault:secret/shop/token#key", within=5)[0] == "value"
+
+
+def test_a_login_that_others_can_read_is_a_concern(bao: Bao, tmp_path: Path) -> None:
+    vault = store(bao, tmp_path)
+    (tmp_path / "secret_id").chmod(0o644)
+    assert "chmod 600" in vault.concerns("vault:secret/shop/any#key")[0]
+    (tmp_path / "secret_id").chmod(0o600)
+    assert vault.concerns("vault:secret/shop/any#key") == ()
+    assert store(bao, tmp_path, TOKEN).concerns("vault:secret/shop/any#key") == ()
 
 
 def test_a_wrapped_secret_id_opens_once(bao: Bao, tmp_path: Path) -> None:
@@ -166,47 +182,98 @@ class Elsewhere(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None: ...
 
 
-def test_a_redirect_is_not_followed_with_the_token(bao: Bao, tmp_path: Path) -> None:
-    Elsewhere.given = []
+@contextmanager
+def answering(
+    bao: Bao, handler: type[BaseHTTPRequestHandler], highest: ssl.TLSVersion | None = None, host: str = "127.0.0.1"
+) -> Iterator[str]:
+    """The address of a server with Vault's certificate that is not Vault."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = highest or ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(bao.ca.with_name("vault-cert.pem"), bao.ca.with_name("vault-key.pem"))
-    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+    with HTTPServer((host, 0), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        vault = store(
-            bao, tmp_path, {"token": {"env": "VAULT_TOKEN"}}, address=f"https://127.0.0.1:{server.server_port}"
-        )
         try:
-            with pytest.raises(FailedError, match="active node"):
-                vault.resolve("vault:secret/shop/known#key", within=5)
+            yield f"https://{host}:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
+
+
+TOKEN = {"token": {"env": "VAULT_TOKEN"}}
+
+
+def test_a_redirect_is_not_followed_with_the_token(bao: Bao, tmp_path: Path) -> None:
+    Elsewhere.given = []
+    with answering(bao, Elsewhere) as address, pytest.raises(FailedError, match="active node"):
+        store(bao, tmp_path, TOKEN, address=address).resolve("vault:secret/shop/known#key", within=5)
     assert Elsewhere.given == [f"/v1/secret/data/shop/known {ROOT}"]
 
 
-def test_a_server_with_tls_1_2_only_needs_its_exception(bao: Bao, tmp_path: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(bao.ca.with_name("vault-cert.pem"), bao.ca.with_name("vault-key.pem"))
+def test_a_certificate_for_another_name_gets_no_token(bao: Bao, tmp_path: Path) -> None:
     Elsewhere.given = []
-    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        address = f"https://127.0.0.1:{server.server_port}"
-        auth = {"token": {"env": "VAULT_TOKEN"}}
-        try:
-            with pytest.raises(FailedError, match="is not trusted"):
-                store(bao, tmp_path, auth, address=address).resolve("vault:secret/shop/known#key", within=5)
-            assert Elsewhere.given == []
-            old = store(bao, tmp_path, auth, address=address, tls={"ca": str(bao.ca), "minimum": "1.2"})
-            with pytest.raises(PortError, match="active node"):
-                old.resolve("vault:secret/shop/known#key", within=5)
-        finally:
-            server.shutdown()
-            thread.join()
+    with (
+        answering(bao, Elsewhere, host="127.0.0.2") as address,
+        pytest.raises(FailedError, match="is not trusted"),
+    ):
+        store(bao, tmp_path, TOKEN, address=address).resolve("vault:secret/shop/known#key", within=5)
+    assert Elsewhere.given == []
+
+
+def test_a_login_is_not_redirected_either(bao: Bao, tmp_path: Path) -> None:
+    Elsewhere.given = []
+    with answering(bao, Elsewhere) as address, pytest.raises(FailedError, match="active node"):
+        store(bao, tmp_path, address=address).resolve("vault:secret/shop/known#key", within=5)
+    assert Elsewhere.given == ["/v1/auth/approle/login None"]
+
+
+def test_a_server_with_tls_1_2_only_needs_its_exception(bao: Bao, tmp_path: Path) -> None:
+    Elsewhere.given = []
+    with answering(bao, Elsewhere, ssl.TLSVersion.TLSv1_2) as address:
+        with pytest.raises(FailedError, match="is not trusted"):
+            store(bao, tmp_path, TOKEN, address=address).resolve("vault:secret/shop/known#key", within=5)
+        assert Elsewhere.given == []
+        old = store(bao, tmp_path, TOKEN, address=address, tls={"ca": str(bao.ca), "minimum": "1.2"})
+        with pytest.raises(PortError, match="active node"):
+            old.resolve("vault:secret/shop/known#key", within=5)
+
+
+class Stranger(Elsewhere):
+    """Something that says yes to everything, in JSON."""
+
+    def answer(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server looks for
+
+
+@pytest.mark.parametrize("auth", [None, TOKEN])
+def test_a_stranger_that_agrees_to_everything_is_no_vault(
+    bao: Bao, tmp_path: Path, auth: dict[str, Any] | None
+) -> None:
+    with answering(bao, Stranger) as address, pytest.raises(FailedError) as told:
+        store(bao, tmp_path, auth, address=address).resolve("vault:secret/shop/known#key", within=5)
+    assert told.value.code == "vault-stranger"
+
+
+def test_the_token_of_a_process_that_was_killed_dies_by_itself(bao: Bao, tmp_path: Path) -> None:
+    bao.put("shop/killed", key="value")
+    bao.client.auth.approle.create_or_update_approle("releaser", token_policies=["releaser"], token_ttl="1s")
+    try:
+        vault = store(bao, tmp_path)
+        vault.resolve("vault:secret/shop/killed#key", within=5)
+        token = vault._client._client.token  # type: ignore[union-attr]
+    finally:
+        bao.client.auth.approle.create_or_update_approle("releaser", token_policies=["releaser"], token_ttl="10m")
+    until = monotonic() + 20.0
+    while hvac.Client(bao.address, token=token, verify=str(bao.ca)).is_authenticated():
+        assert monotonic() < until, "the token outlived its time"
+        sleep(0.1)
 
 
 def test_no_secret_is_shown_by_the_store_itself(bao: Bao, tmp_path: Path) -> None:

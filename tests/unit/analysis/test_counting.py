@@ -6,7 +6,7 @@ from releaser.core.values import Counts
 
 
 def take(tally: ReleaseTally, counts: Counts, at: float) -> None:
-    tally.count(tally.read(counts, at))
+    tally.count(tally.read(counts, at).late)
 
 
 def test_what_is_active_longer_than_the_time_out_counts_as_an_error() -> None:
@@ -71,6 +71,41 @@ def test_a_hanging_candidate_beside_a_quick_version_is_counted_in_a_router() -> 
     tally = RouterTally("new", "old", 2.0)
     found = [tally.read({"old": Counts(1000 + 18 * at, 0, 2), "new": Counts(0, 0, 2 * at)}, at) for at in range(5)]
     assert found[-1] == Block(2, 2, 18, 0)
+
+
+def test_a_candidate_that_completes_nothing_at_all_is_given_less_time() -> None:
+    tally = RouterTally("new", "old", 2.0)
+    found = [tally.read({"old": Counts(1000 + 198 * at, 0, 2), "new": Counts(0, 0, 2 * at)}, at) for at in range(3)]
+    assert found[-1] == Block(2, 2, 198, 0)  # the two that had begun a second ago
+
+
+def test_one_completed_request_or_only_one_unfinished_means_the_whole_time_out() -> None:
+    for new in (
+        [Counts(0, 0, 0), Counts(0, 0, 3), Counts(1, 0, 4)],
+        [Counts(0, 0, 0), Counts(0, 0, 1), Counts(0, 0, 1)],
+    ):
+        tally = RouterTally("new", "old", 2.0)
+        for at, counts in enumerate(new):
+            block = tally.read({"old": Counts(1000 + 198 * at), "new": counts}, at)
+        assert block is not None
+        assert block.x_c == 0
+
+
+def test_what_was_completed_before_the_step_does_not_excuse_a_candidate_that_hangs_in_it() -> None:
+    tally = RouterTally("new", "old", 2.0)
+    tally.read({"old": Counts(1000), "new": Counts(50, 0, 1)}, 0)
+    tally.renew()
+    found = [tally.read({"old": Counts(1200 + 190 * at), "new": Counts(60, 0, 10 * at)}, 1 + at) for at in range(3)]
+    assert found[-1] == Block(10, 10, 190, 0)
+
+
+def test_a_slow_start_proves_nothing_where_stable_is_as_slow() -> None:
+    """Every request takes 1.5 s in both versions."""
+    tally = RouterTally("new", "old", 2.0)
+    for at in range(10):
+        new = Counts(2 * max(0, at - 2), 0, active=2 * min(at, 2))
+        block = tally.read({"old": Counts(1000 + 198 * at, 0, active=297), "new": new}, at)
+        assert block is None or block.x_c == 0
 
 
 def test_counters_that_fell_drop_the_block_and_renew_the_baseline() -> None:

@@ -316,6 +316,40 @@ def test_a_regression_that_only_the_full_load_brings_is_found_in_the_bake() -> N
     assert world.at < 120 + 240
 
 
+def test_bad_moments_of_the_whole_world_undo_nothing_at_100_percent() -> None:
+    """Every half a minute a tenth of all requests fails for some seconds, and nothing runs beside it that would show the same."""
+    world = at_full(replace(BASE, bake=600), (90, 1))
+    for second in range(599):
+        assert world.second((0, 0), (100, 10 * (second % 30 < 8))).verdict == Verdict.INCONCLUSIVE
+    assert world.second((0, 0), (100, 0)).verdict == Verdict.GOOD
+
+
+def test_an_outage_at_100_percent_goes_back_at_once() -> None:
+    world = at_full(replace(BASE, bake=600), (90, 1))
+    for _ in range(200):
+        world.second((0, 0), (100, 0))
+    world.until(Verdict.BAD, lambda: world.second((0, 0), (100, 100)), limit=1)
+
+
+def test_evidence_of_one_stay_at_100_percent_outlives_it() -> None:
+    """A wave that is at 100 % leaves its evidence to the next one, as every step does."""
+    waves = (RouterRef("eu/lb", "eu", 0), RouterRef("us/lb", "us", 1))
+    targets = (TargetRef("eu", 0), TargetRef("us", 1))
+    judge = Judge(replace(BASE, targets=targets, routers=waves, steps=(Step(10), Step(100), Step(10, wave=1))))
+    judge.begin(0, 0.0)
+    for at in range(6):
+        judge.counted("eu/lb", {OLD.id: Counts(900 * at, at), NEW.id: Counts(100 * at)}, at)
+    judge.begin(1, 5.0)
+    for at in range(5, 30):
+        judge.counted("eu/lb", {OLD.id: Counts(4500, 5), NEW.id: Counts(500 + 1000 * (at - 5), 2 * (at - 5) ** 2)}, at)
+    before = judge.verdict(29.0).figures.log_bad
+    judge.begin(2, 29.0)
+    for at in range(29, 31):
+        judge.counted("us/lb", {OLD.id: Counts(900 * at), NEW.id: Counts(100 * at)}, at)
+    assert before > 1
+    assert judge.verdict(30.0).figures.log_bad == pytest.approx(before)
+
+
 def test_a_gap_in_the_data_starts_the_bake_again() -> None:
     world = at_full(BASE)
     for _ in range(30):
@@ -328,7 +362,7 @@ def test_a_gap_in_the_data_starts_the_bake_again() -> None:
 
 def test_blue_green_measures_against_stables_record_before_the_shift() -> None:
     world = World(replace(BASE, steps=(Step(100),)))
-    judgement = world.until(Verdict.BAD, lambda: world.second((0, 0), (100, 5)), limit=10)
+    judgement = world.until(Verdict.BAD, lambda: world.second((0, 0), (100, 5)), limit=20)
     assert judgement.verdict == Verdict.BAD
     good = World(replace(BASE, steps=(Step(100),)))
     good.until(Verdict.GOOD, lambda: good.second((0, 0), (100, int(good.at) % 5 == 0)))

@@ -40,3 +40,14 @@ def test_an_outage_costs_five_requests_and_three_seconds(bench: Any) -> None:
     assert all(run.end == "rolled back" for run in runs)
     assert median(run.harmed for run in runs) <= 5
     assert bench.quantile([run.seconds for run in runs], 0.9) <= 3
+
+
+def test_shocks_that_both_would_have_had_do_not_undo_a_good_version_at_100_percent(bench: Any) -> None:
+    runs = [bench.in_world(2, f"11/{i}", 60.0) for i in range(60)]
+    assert sum(run.end == "rolled back" for run in runs) <= 1
+
+
+def test_five_times_the_errors_that_only_the_full_load_brings_are_found_in_the_bake(bench: Any) -> None:
+    runs = [bench.in_world(0, f"11/{i}", 600.0, full=5.0) for i in range(20)]
+    assert all(run.end == "rolled back" for run in runs)
+    assert median(run.alone for run in runs) <= 60

@@ -9,9 +9,9 @@ from cli_world import Place
 from releaser.core.events import Opened
 from releaser.core.plan import Plan
 from releaser.core.rollout import Rollout
+from releaser.engine.carrying import new_rollout, world_for
 from releaser.engine.drive import Driver
 from releaser.engine.hearing import hear_requests
-from releaser.engine.session import new_rollout
 
 __all__ = ["Running", "until"]
 
@@ -30,7 +30,7 @@ class Running:
         session = self.place.open(None, self.place.folder, environ=self.place.environ, settings=())
         plan = session.plan("1.4.2", playbook="slow")
         assert isinstance(plan, Plan)
-        driver = Driver(session.journal, session._world_for(plan), session.clock)
+        driver = Driver(session.journal, world_for(session, plan), session.clock)
         rollout = new_rollout("1.4.2")
         with hear_requests(session.journal, session.name, rollout, driver.mailbox, driver.executor):
             loop = driver._loop(None)

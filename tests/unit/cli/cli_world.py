@@ -17,7 +17,9 @@ from releaser.engine.wiring import Wiring
 from releaser.onhost.clock import Now
 from releaser.ports import World
 from releaser.testing.fakes_hosts import FakeHost, FakeProbe, FakeTarget
-from releaser.testing.fakes_site import DirectLine, FakeSite, site_ports
+from releaser.testing.fakes_line import DirectLine
+from releaser.testing.fakes_ports import site_ports
+from releaser.testing.fakes_site import FakeSite
 
 ENVIRONMENT = """\
 app: shop

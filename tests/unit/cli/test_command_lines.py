@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cli_world import Place
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -62,3 +63,35 @@ def test_no_command_line_ends_in_a_traceback(somewhere: Path, words: list[str]) 
         assert err.getvalue() == ""
     if wanted_output(words) == "jsonl":
         assert [json.loads(one) for one in out.getvalue().splitlines()][-1]["exit"] == code
+
+
+QUICK = ["status", "plan", "history", "show", "approve", "pause", "resume", "advance", "abort", "recover", "freeze", "unfreeze",
+         "config", "adopt", "watch", "audit", "journal", "down", "completion"]  # fmt: skip
+MEANT = st.sampled_from(
+    ["1.4.1", "1.4.2", "-e", "production", "--reason", "why", "--until", "2h", "--expect", "1.4.2/1", "--to", "50%", "--playbook",
+     "slow", "--retry-bad", "--offline", "--set", "fleet.drain=1s", "--timeout", "1s", "verify", "--check", "-y"]
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """1.4.1 runs in production, over fake hosts."""
+    place = Place(tmp_path_factory.mktemp("released"))
+    place.build("1.4.1", "1.4.2")
+    assert place.run("promote", "1.4.1").code == 0
+    return place
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(QUICK), st.lists(st.one_of(MEANT, WORDS, HOSTILE), max_size=6))
+def test_none_does_where_there_is_something_to_answer_with_either(
+    somewhere: Path, released: Place, verb: str, rest: list[str]
+) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    words = [verb, "--folder", str(released.folder), *rest]
+    code = run(words, environ=released.environ, stdin=io.StringIO(), out=out, err=err, opener=released.open)
+    assert code in CODES
+    assert code != 1, (words, out.getvalue(), err.getvalue())
+    assert "Traceback" not in out.getvalue() + err.getvalue()
+    if wanted_output(words) == "json":
+        assert json.loads(out.getvalue())["exit"] == code

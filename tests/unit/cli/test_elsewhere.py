@@ -84,7 +84,7 @@ def leave(place: Place) -> None:
 @pytest.mark.parametrize("variable", ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL"])
 def test_detach_is_refused_where_the_job_would_kill_it(place: Place, variable: str) -> None:
     with pytest.raises(RefusedError, match="without --detach"):
-        check_may_detach({variable: "true"})
+        check_may_detach({variable: "true"}, None)
     place.environ[variable] = "true"
     assert place.run("promote", "1.4.1", "--detach").code == 6
     assert place.site.split is None

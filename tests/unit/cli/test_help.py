@@ -80,6 +80,40 @@ print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
     assert done.stderr.strip() == "[]"
 
 
+LOOKING = """
+import io, os, sys
+from releaser.cli.main import run
+from pathlib import Path
+assert run(["status"], environ={"RELEASER_STATE": "state"}, stdin=sys.stdin, out=io.StringIO(), err=sys.stderr) == 0
+print(*sorted(sys.modules))
+"""
+NOT_TO_LOOK = (
+    "httpx",
+    "tenacity",
+    "rich",
+    "tarfile",
+    "concurrent.futures",
+    "releaser.config.compile",
+    "releaser.config.playbook",
+    "releaser.core.events",
+    "releaser.core.codec",
+    "releaser.engine.carrying",
+    "releaser.engine.loop",
+)
+
+
+def test_a_look_imports_nothing_that_only_a_release_takes(tmp_path: Path) -> None:
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "demo.yaml").write_text(
+        "app: shop\nartifact: dist/shop-{version}\nhosts: [local]\npath: ./place\nrun: ./shop --port {port}\n"
+        "router: { kind: haproxy, hosts: [local], socket: /run/none/haproxy.sock, backend: shop }\n"
+    )
+    done = subprocess.run([sys.executable, "-c", LOOKING], cwd=tmp_path, capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert "releaser.engine.session" in imported
+    assert imported & set(NOT_TO_LOOK) == set()
+
+
 def test_every_verb_and_option_stands_in_the_reference(tmp_path: Path) -> None:
     page = pages()["commands.md"]
     for verb in THERE:

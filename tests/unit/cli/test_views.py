@@ -27,7 +27,8 @@ from releaser.core.plan import Undo
 from releaser.core.values import Counts, Split, Verdict
 from releaser.engine.observe import Observed
 from releaser.ports import Frozen, Holder, LedgerState, RouterState
-from releaser.store.summaries import Summary, summarise
+from releaser.store.summaries import Summary
+from releaser.store.summarising import summarise
 from releaser.testing.samples import BAD_RELEASE, BEFORE, GOOD_RELEASE, NEW, OLD, PLAN, QUARTER, entries
 
 GOLDEN = Path(__file__).parents[2] / "data" / "cli"
@@ -95,6 +96,29 @@ def test_when_the_verdict_will_be_bad_is_told_only_while_the_evidence_grows() ->
     assert soon(following(*MIDWAY, judged(3.0, 71, Verdict.BAD)), WALL + 15) == ""
 
 
+def test_a_good_version_is_not_said_to_be_bad_soon() -> None:
+    """Chance alone lets the evidence against it grow a little; and what waits for a person was found good."""
+    assert soon(following(*GOOD_RELEASE[:13], judged(0.1, 30), judged(0.9, 32)), WALL + 15) == ""
+    waits = following(*MIDWAY, e.Passed(0, "judge", "not worse"), e.ApprovalAsked(0, "ops", 600.0))
+    assert soon(waits, WALL + 16) == ""
+
+
+def test_a_way_back_is_offered_only_where_there_is_one() -> None:
+    def offered(name: str, **more: Any) -> bool:
+        (last,) = (
+            text_of(one) for one in status_lines(replace(STATES[name], **more), WALL) if text_of(one)[:2] == "do"
+        )
+        return "rollback" in last
+
+    taken_back = replace(SERVING, settled=("r-9", "reverted"))
+    assert offered("status-serving")
+    assert not offered("status-only-one")
+    assert not offered("status-serving", observed=Observed({"web/lb1": taken_back}))
+    assert not offered("status-first")
+    assert offered("status-running")
+    assert not offered("status-running", observed=Observed({"web/lb1": replace(RELEASING, bad={OLD.id: "x"})}))
+
+
 def test_odds_are_said_as_people_bet() -> None:
     assert [odds(x) for x in (-1.0, 0.7, 4.605, 99.0)] == ["none yet", "2.0 to 1", "100 to 1", "over 1,000,000 to 1"]
 
@@ -154,6 +178,9 @@ STATES = {
     "status-abandoned": status("abandoned", replace(RELEASING, holder=replace(HELD_BY, left=0.0)), QUARTER, *MIDWAY),
     "status-serving": status("serving", SERVING, BEFORE, undo=Undo(2.1)),
     "status-frozen": status("frozen", replace(SERVING, frozen=Frozen("bo", "week end", 7200.0)), BEFORE),
+    "status-down": status("down", SERVING, BEFORE, trouble="web: web1 stopped; the router web/lb1 does not run"),
+    "status-only-one": status("serving", SERVING, BEFORE, choices=CHOICES[:1]),
+    "status-first": status("running", replace(RELEASING, current=None, good=()), QUARTER, choices=()),
     "status-unreachable": status("unreachable", None, None, choices=()),
     "status-empty": status("empty", LedgerState("web/lb1"), None, choices=(), recent=()),
 }
@@ -186,6 +213,7 @@ def test_routers_that_differ() -> None:
         ("status-abandoned", 5),
         ("status-serving", 0),
         ("status-frozen", 0),
+        ("status-down", 1),
         ("status-unreachable", 1),
     ],
 )

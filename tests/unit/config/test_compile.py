@@ -212,3 +212,48 @@ def test_without_counters_the_probes_decide_alone(load: Callable[..., Environmen
 def test_with_stable_down_the_bound_is_absolute(environment: Environment) -> None:
     assert planned(environment, CANARY, NEW, both(), stable_is_down=True).judging.absolute == 0.05
     assert planned(environment, CANARY, NEW, both()).judging.absolute is None
+
+
+def test_a_stable_release_that_is_down_is_refused_unless_it_is_known(environment: Environment) -> None:
+    made = compile_promotion(environment, CANARY, NEW, both(), trouble="web: web1.example.com stopped")
+    assert isinstance(made, Refusals)
+    (refusal,) = made.items
+    assert (refusal.code, "web1.example.com stopped" in refusal.why) == ("stable-down", True)
+    assert refusal.fix == (
+        f"releaser rollback -e production --to {OLD.id}",
+        "releaser promote 1.4.2 -e production --stable-is-down --reason ...",
+    )
+    plan = compile_promotion(environment, CANARY, NEW, both(), trouble="web: stopped", stable_is_down=True)
+    assert isinstance(plan, Plan)
+    assert plan.judging.absolute is not None
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_runs_nowhere_is_not_unchanged(environment: Environment, known: bool) -> None:
+    again = compile_promotion(environment, CANARY, OLD, both(), trouble="web: stopped", stable_is_down=known)
+    assert isinstance(again, Refusals)
+    assert again.items[0].fix == (f"releaser rollback -e production --to {OLD.id}",)
+    assert isinstance(compile_promotion(environment, CANARY, OLD, both()), Unchanged)
+
+
+def test_a_target_that_does_not_answer_is_refused_by_name(environment: Environment) -> None:
+    made = compile_promotion(environment, CANARY, NEW, both(), silent_targets={"web": "no room"})
+    assert isinstance(made, Refusals)
+    assert (made.items[0].code, "web does not answer" in made.items[0].why) == ("unreachable", True)
+
+
+def test_a_slot_whose_port_somebody_else_has_is_refused_by_name(environment: Environment) -> None:
+    taken = {"green": "on web1 of web the port of slot green is taken by pid 7 (nc -l)"}
+    made = compile_promotion(environment, CANARY, NEW, both(), taken=taken)
+    assert isinstance(made, Refusals)
+    assert (made.items[0].code, "pid 7 (nc -l), which releaser did not start" in made.items[0].why) == (
+        "port-taken",
+        True,
+    )
+    assert not [fix for fix in made.items[0].fix if "adopt" in fix]
+    other = compile_promotion(environment, CANARY, NEW, both(), taken={"blue": "the slot of what runs"})
+    assert isinstance(other, Plan)
+    empty = [Seen("web/lb1.example.com", LedgerState("web/lb1.example.com"), RouterState(None, 0))]
+    first = compile_promotion(environment, CANARY, NEW, empty, taken={"blue": "on web1 the port is taken by pid 8"})
+    assert isinstance(first, Refusals)
+    assert first.items[0].fix[0] == "releaser adopt -e production"

@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,18 @@ def test_run_again_it_says_so_and_names_the_next_one(environment: Environment) -
     assert isinstance(again, Unchanged)
 
 
+@pytest.mark.parametrize("to", [None, "1.4.2"])
+def test_what_should_answer_and_runs_nowhere_is_started_again(environment: Environment, to: str | None) -> None:
+    observed = seen(settled=("r-10", "reverted"))
+    plan = planned(environment, observed, to=to, running=[OLD.id])
+    assert (plan.to, plan.origin, plan.cold, plan.freeze) == (NOW, None, True, 0.0)
+    assert plan.binding == (("blue", OLD.id), ("green", NOW.id))
+    assert isinstance(compile_rollback(environment, observed, to=to, running=[NOW.id]), Unchanged)
+    assert isinstance(compile_rollback(environment, observed, to=to), Unchanged), (
+        "nobody looked: the ledger is believed"
+    )
+
+
 def test_never_to_a_bad_or_unknown_one(environment: Environment) -> None:
     bad = {OLD.id: "failed 71 of 2290 requests"}
     assert planned(environment, seen(bad=bad)).to == OLDEST
@@ -125,6 +138,61 @@ def test_never_to_a_bad_or_unknown_one(environment: Environment) -> None:
         assert refusal.fix == tuple(f"releaser rollback -e production --to {one.id}" for one in (OLD, OLDEST))
     assert refused(environment, seen(good=(NOW.id,))).items[0].code == "no-way-back"
     assert refused(environment, seen(releases={NOW.id: NOW})).items[0].code == "unknown-release"
+
+
+GOING = {
+    "candidate": NEXT.id, "before": Split.all_to(NOW.id), "split": Split.of({NOW.id: 75, NEXT.id: 25}),
+    "slots": {"blue": NEXT.id, "green": NOW.id}, "settled": None,
+}  # fmt: skip
+
+
+def test_a_bad_one_beside_the_candidate_is_no_way_back_but_the_release_can_be_called_off(
+    environment: Environment,
+) -> None:
+    observed = seen(**GOING, bad={NOW.id: "failed its probes"})
+    refusal = refused(environment, observed).items[0]
+    assert refusal.code == "bad"
+    assert "releaser abort -e production" in refusal.fix
+    assert planned(environment, observed, calling_off=True, mark_bad=False).to == NOW
+
+
+def test_what_is_under_way_is_no_way_back_from_itself(environment: Environment) -> None:
+    going = {**GOING, "candidate": OLD.id, "slots": {"blue": OLD.id, "green": NOW.id}}
+    for name in (OLD.id, "1.4.1"):
+        assert refused(environment, seen(**going), to=name).items[0].code == "under-way"
+    assert planned(environment, seen(**going)).to == NOW
+    listed = {choice.release: choice.current for choice in choices(seen(**going))}
+    assert listed == {NOW.id: False, OLD.id: True, OLDEST.id: False}
+
+
+def test_no_rollback_goes_to_its_own_origin_or_to_a_bad_one(environment: Environment) -> None:
+    """Every mix of what is under way, what is bad and what is asked for, over two ledgers of which one may be behind."""
+    made = 0
+    for candidate, bad, to, behind in itertools.product(
+        (None, NEXT.id, OLD.id), ({}, {NOW.id: "x"}, {OLD.id: "x"}, {NOW.id: "x", OLD.id: "x"}),
+        (None, NOW.id, OLD.id, OLDEST.id, NEXT.id), (False, True),
+    ):  # fmt: skip
+        slots = {"blue": candidate or OLD.id, "green": NOW.id}
+        first = ledger(candidate=candidate, bad=bad, slots=slots)
+        second = ledger(router="web/lb2", fence=8, candidate=candidate) if behind else first
+        observed = [Seen("web/lb1", first, RouterState(first.split, 9000)), Seen("web/lb2", second, None)]
+        plan = compile_rollback(environment, observed, to=to)
+        if isinstance(plan, Plan):
+            made += 1
+            assert plan.to.id != plan.origin
+            assert plan.to.id not in bad
+            assert plan.to.id in dict(plan.binding).values()
+            assert plan.origin is None or plan.origin in dict(plan.binding).values()
+    assert made > 30
+
+
+def test_a_router_that_was_away_when_a_release_was_taken_back_is_brought_home(environment: Environment) -> None:
+    settled = ledger(fence=11, slots={"blue": NEXT.id, "green": NOW.id}, settled=("r-10", "reverted"))
+    returned = ledger(router="web/lb2", fence=10, **GOING)
+    observed = [Seen(one.router, one, RouterState(Split.all_to(NOW.id), 9000)) for one in (settled, returned)]
+    plan = planned(environment, observed, calling_off=True, mark_bad=False, freeze=0.0)
+    assert (plan.to, plan.origin) == (NOW, NEXT.id)
+    assert [ref.name for ref in plan.routers] == ["web/lb1", "web/lb2"]
 
 
 def test_what_one_ledger_knows_counts_for_all(environment: Environment) -> None:

@@ -186,7 +186,12 @@ def test_targets_move_in_waves(folder: Path, options: Registry) -> None:
         ("router=envoy://local:8080", "releaser runs a router only on this machine"),
         ("router=haproxy://lb1,lb1/shop", "named twice"),
         ("connection=local", "this machine is one host"),
-        ("env.X=vault:secret/shop#key", "secrets from vault: are not supported yet"),
+        ("env.X=vault:secret/shop#key", "nothing says where Vault is; write vault: { address:"),
+        ("env.X=vault:secret/shop", "a reference to Vault names its mount, the path there, the key"),
+        (
+            "probes.up.headers.Authorization=env:PROBE",
+            "is a reference to a secret, which is looked up for the application",
+        ),
         ("env.X=file:../secrets.env#X", "without '..'"),
         ("env.X=file:./secrets.env", "does not say which value"),
         ("env.X=[1]", "env.X: it should be a valid string"),
@@ -195,7 +200,18 @@ def test_targets_move_in_waves(folder: Path, options: Registry) -> None:
         ("artifact=dist/{slot}.tar", "nothing replaces {slot} here"),
         ("artifact.image=registry/x", "not there yet"),
         ("hooks.before=[]", "hooks (hooks) is not there yet"),
-        ("vault.address=https://v", "not there yet"),
+        ("vault.address=https://v", "vault.auth is missing"),
+        (
+            "vault={address: http://v, auth: {token: {env: T}}}",
+            "over TLS only, without a path or a login in its address",
+        ),
+        ("vault={address: https://u:p@v, auth: {token: {env: T}}}", "over TLS only, without a path or a login"),
+        ("vault={address: https://v, auth: {}}", "one way to log in is needed: give `approle` or `token`"),
+        ("vault={address: https://v, auth: {token: {}}}", "either in a file or in a variable"),
+        ("vault={address: https://v, auth: {token: {env: T}}, tsl: {}}", "no key 'vault.tsl'; did you mean 'tls'?"),
+        ("vault=https://v", "vault is a map: write its address, auth, namespace, tls"),
+        ("secrets.at_rest=disk", "secrets.at_rest is 'disk'"),
+        ("secrets.reboot=needs-vault", "not there yet"),
         ("state=postgresql://x", "not there yet"),
         ("promotes_from.env=staging", "not there yet"),
         ("app=../etc", "app is '../etc'"),
@@ -253,3 +269,5 @@ def test_the_short_form_and_other_targets_do_not_mix(folder: Path, options: Regi
 def test_wrong_values_of_variables_are_not_repeated(folder: Path, options: Registry) -> None:
     assert "hunter2" not in refusal(folder, options, settings=["env.PASSWORD={x: hunter2}"])
     assert "hunter2" not in refusal(folder, options, settings=["env.PASSWORD=file:hunter2 hunter2"])
+    given = "vault={address: https://v, auth: {approle: {role: 'hunter2 hunter2', secret_id_file: x}}}"
+    assert "hunter2" not in refusal(folder, options, settings=[given])

@@ -52,9 +52,14 @@ def test_hostile_references_are_refused_without_being_repeated(text: str) -> Non
     assert len(caught.value.message) < 250
 
 
-def test_known_schemes_without_an_adapter_are_not_there_yet() -> None:
-    with pytest.raises(ConfigError, match="not supported yet"):
-        find_reference("vault:secret/shop#key", SCHEMES, "x")
+@pytest.mark.parametrize(
+    "text",
+    ["vault:secret/shop", "vault:secret#key", "vault:secret/#key", "vault:/secret/shop#key", "vault:a/b#k@", "vault:a//b#k",
+     "vault:a/b#k@newest", "vault:a/b#k@0", "vault:a/../b#k"],
+)  # fmt: skip
+def test_a_reference_to_vault_names_mount_path_and_key(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^x\.yaml:3: .*vault:secret/app#key"):
+        find_reference(text, ("vault",), "x.yaml:3")
 
 
 def test_a_secret_never_prints() -> None:

@@ -16,9 +16,9 @@ def test_built_in_adapters_come_through_the_same_door(options: Registry) -> None
     assert len(options) == len(list(options))
     assert options["secrets", "file"].__name__ == "FileSecretsOptions"
     assert options.adapter("secrets", "env").__name__ == "EnvironSecrets"
-    assert ("secrets", "vault") not in options
+    assert ("secrets", "drawer") not in options
     with pytest.raises(KeyError):
-        options["secrets", "vault"]
+        options["secrets", "drawer"]
 
 
 def test_what_is_not_allowed_is_never_imported() -> None:
@@ -50,3 +50,8 @@ def test_broken_plug_ins_are_named() -> None:
 def test_two_of_one_kind_are_refused() -> None:
     with pytest.raises(ConfigError, match="two plug-ins bring secrets of kind file"):
         Registry([point("a:B"), point("c:D")], allowed={""})
+
+
+def test_an_allowed_plug_in_that_is_not_installed_is_named() -> None:
+    with pytest.raises(ConfigError, match="RELEASER_PLUGINS names no-such-plug-in, which is not installed"):
+        Registry.installed({"no-such-plug-in"})

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from releaser.core import events as e
+from releaser.core.commands import Look
+from releaser.core.decide import decide
 from releaser.core.fold import replay
 from releaser.core.plan import Approval, Plan, RouterRef, Step, TargetRef
 from releaser.core.rollout import Phase, Rollout
@@ -125,7 +127,7 @@ def test_a_good_release_goes_up_step_by_step_and_is_committed_after_its_bake() -
     r = town.end()
     assert r.outcome is Outcome.PROMOTED
     up = ["Passed", "StepBegun", "Shifted"]
-    assert town.story() == [*OPENING, *up, "Passed", "CommitBegun", "Settled", "Stopped", "Finished"]
+    assert town.story() == [*OPENING, *up, "Passed", "CommitBegun", "Settled", "Stopped", "Collected", "Finished"]
     assert town.site.split == Split.all_to(NEW.id)
     assert town.site.ledger["good"][0] == NEW.id
     assert town.site.switches == []
@@ -254,6 +256,57 @@ def test_hold_keeps_the_split_until_somebody_decides() -> None:
     assert town.end().outcome is Outcome.ROLLED_BACK
 
 
+def held_after_a_bad_verdict() -> Town:
+    town = Town(errors=0.5)
+    town.open(replace(PLAN, on_failure="hold"))
+    town.turn_until(lambda r: r.held is not None)
+    return town
+
+
+def test_a_held_release_is_resumed_and_judged_on_what_comes_after() -> None:
+    town = held_after_a_bad_verdict()
+    town.served[NEW.id], town.errors = 0, 0.0
+    town.ask("resume")
+    assert town.end().outcome is Outcome.PROMOTED
+    assert town.story().count("Held") == 1
+
+
+def test_a_held_release_that_goes_on_failing_is_held_again() -> None:
+    town = held_after_a_bad_verdict()
+    town.ask("resume")
+    town.turn_until(lambda r: r.held is None)
+    assert "errors" in town.turn_until(lambda r: r.held is not None).held.why  # type: ignore[union-attr]  # held by now
+    assert town.story().count("Held") == 2
+
+
+def test_a_held_release_is_advanced_on_a_persons_word() -> None:
+    town = held_after_a_bad_verdict()
+    town.ask("advance", reason="the errors are the load test's")
+    town.turn_until(lambda r: r.step == 1)
+    assert town.story()[-5:] == ["Held", "Asked", "Resumed", "Passed", "StepBegun"]
+
+
+def test_an_approval_that_came_too_late_to_a_hold_is_asked_for_again_after_it() -> None:
+    steps = (Step(50, eps=0.2, approve=Approval("ops", 60.0, "hold")), Step(100, eps=0.2))
+    town = Town()
+    town.open(replace(PLAN, steps=steps))
+    town.turn_until(lambda r: r.held is not None)
+    town.ask("resume")
+    town.turn_until(lambda r: r.held is None and r.asked_approval is not None)
+    town.ask("approve")
+    assert town.end().outcome is Outcome.PROMOTED
+
+
+def test_a_router_that_a_rollback_took_is_lost_and_was_not_changed_by_somebody_else() -> None:
+    """The look may be quicker than the renewal that is refused."""
+    town = held_after_a_bad_verdict()
+    driven = town.loop.driven["r1"]
+    seen = e.RouterSeen("web/lb1", Split.all_to(OLD.id), 10_000, armed=False, owner="back.1", fence=9)
+    driven.watch.observe(Look("web/lb1"), seen, town.clock.at)
+    said = decide(driven.rollout, driven.watch, town.clock.at).record
+    assert said == [seen, e.Lost("web/lb1", "back.1 took it over")]
+
+
 def test_the_first_release_is_one_shift_and_has_no_way_back() -> None:
     first = replace(PLAN, origin=None, before=None, binding=(("blue", NEW.id),), steps=(Step(100),))
     town = Town(first=True)
@@ -288,7 +341,7 @@ def test_a_warm_rollback_shifts_at_once_and_calls_off_the_end_of_what_it_went_to
     town.open(back_plan(cold=False))
     r = town.end()
     assert r.outcome is Outcome.ROLLED_BACK
-    assert town.story() == ["Opened", "Acquired", "Shifted", "Settled", "Started", "Stopped", "Finished"]
+    assert town.story() == ["Opened", "Acquired", "Shifted", "Settled", "Started", "Stopped", "Collected", "Finished"]
     assert not town.stops("blue")
     assert list(town.site.ledger["bad"]) == [NEW.id]
 
@@ -298,7 +351,17 @@ def test_a_cold_rollback_starts_the_old_release_first() -> None:
     town.host.slots["blue"].wanted = False
     town.open(back_plan(cold=True))
     assert town.end().outcome is Outcome.ROLLED_BACK
-    assert town.story() == ["Opened", "Acquired", "Started", "Ready", "Shifted", "Settled", "Stopped", "Finished"]
+    assert town.story() == [
+        "Opened",
+        "Acquired",
+        "Started",
+        "Ready",
+        "Shifted",
+        "Settled",
+        "Stopped",
+        "Collected",
+        "Finished",
+    ]
 
 
 def crashed(phase: Phase) -> Town:
@@ -387,3 +450,8 @@ def test_a_journal_with_a_hole_is_not_acted_on() -> None:
         replay([])
     with pytest.raises(ValueError, match="not Opened"):
         replay([e.Entry("r1", 0, Moment(0.0, "b", 0.0), e.CommitBegun())])
+
+
+def test_a_plan_that_brings_a_release_in_its_own_place_cannot_be_built() -> None:
+    with pytest.raises(ValueError, match="brings nothing"):
+        replace(PLAN, kind="rollback", origin=NEW.id)

@@ -181,6 +181,14 @@ def test_every_configuration_key_is_in_the_reference() -> None:
             assert re.search(rf"\b{re.escape(key)}[`:]", page), f"{model.__name__}: {key}"
 
 
+def test_every_key_of_the_generated_page_has_a_meaning() -> None:
+    rows = [line for line in text("reference/configuration.md").splitlines() if line.startswith("| `")]
+    assert len(rows) > 100
+    assert [row for row in rows if not row.rsplit("|", 2)[1].strip()] == []
+    for key in ("artifact.file", "targets.NAME.run.command", "targets.NAME.run.systemd", "playbook"):
+        assert any(row.startswith(f"| `{key}` |") for row in rows), key
+
+
 def keys_of(model: type[BaseModel]) -> Iterator[str]:
     """The keys of a section and of the sections in it, as files have them; not the file's own name."""
     for name, field in model.model_fields.items():

@@ -5,7 +5,7 @@ import pytest
 
 from releaser.onhost import files
 from releaser.onhost.home import Home, home
-from releaser.onhost.logs import logs, rotate, say
+from releaser.onhost.logs import end_of, logs, rotate, say
 
 
 @pytest.fixture
@@ -49,6 +49,21 @@ def test_a_reader_loses_nothing_when_the_log_is_cut(place: Home) -> None:
         seen += answer["lines"]
         cursor = answer["cursor"]
     assert seen == ["two", "three"]
+
+
+def test_a_release_is_not_shown_the_lines_of_the_one_before_it(place: Home) -> None:
+    place.log("blue").write_text("old\n")
+    files.write_json(place.want("blue"), {"release": "1.4.2-3fa9c1d0", "log_from": end_of(place, "blue")})
+    with place.log("blue").open("a") as log:
+        log.write("new\n")
+    assert ask(place)["lines"] == ["old", "new"]
+    assert ask(place, release="1.4.2-3fa9c1d0")["lines"] == ["new"]
+    assert ask(place, release="1.4.1-9c2e01aa")["lines"] == ["old", "new"], "nobody knows where its lines began"
+    rotate(place, "blue", limit=1)
+    files.write_json(place.status("blue"), {"rotations": 1})
+    with place.log("blue").open("a") as log:
+        log.write("newer\n")
+    assert ask(place, release="1.4.2-3fa9c1d0")["lines"] == ["newer"]
 
 
 def test_an_endless_line_and_odd_bytes_do_not_stop_a_reader(place: Home) -> None:

@@ -15,6 +15,13 @@ def test_a_host_may_differ() -> None:
     assert options.ports_of("web2") == {"blue": 9001, "green": 9002}
 
 
+@pytest.mark.parametrize("name", ["shop@.service", "shop@{slot}.service", "my-shop_2:a.b@.service"])
+def test_a_unit_may_run_the_slots(name: str) -> None:
+    options = HostsOptions.model_validate(GOOD | {"run": {"systemd": name, "sudo": True}})
+    assert options.run.unit() == {"systemd": name, "sudo": True}
+    assert HostsOptions.model_validate(GOOD).run.unit() is None
+
+
 def test_it_reads_back_what_it_writes_and_leaves_the_fleet_out() -> None:
     options = HostsOptions.model_validate(GOOD | {"parallel": 3})
     written = options.model_dump(mode="json", exclude_none=True)
@@ -31,8 +38,12 @@ def test_it_reads_back_what_it_writes_and_leaves_the_fleet_out() -> None:
         ({"path": "srv/shop"}, "match pattern"),
         ({"ports": {"blue": 1, "green": 1}}, "each slot needs its own"),
         ({"ports": {"blue": 0}}, "greater than or equal"),
-        ({"run": {"systemd": "shop@{slot}.service"}}, "not there yet"),
-        ({"run": {}}, "needs a command"),
+        ({"run": {"systemd": "shop.service"}}, "match pattern"),
+        ({"run": {"systemd": "../shop@.service"}}, "match pattern"),
+        ({"run": {"systemd": "-shop@.service"}}, "match pattern"),
+        ({"run": {"systemd": "shop@.service", "command": "./bin/shop"}}, "both a command and a systemd unit"),
+        ({"run": {"command": "./bin/shop", "sudo": True}}, "sudo is for systemd units only"),
+        ({"run": {}}, "needs a command or a systemd unit"),
         ({"run": {"command": "'open"}}, "cannot be split"),
         ({"run": {"command": "x {secret}"}}, "not known here"),
         ({"shared": ["../x"]}, "match pattern"),

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from releaser.adapters.routers.dialect import Recipe
 from releaser.adapters.routers.site import RouterSite
 from releaser.core.values import Binding, Counts, Split
 from releaser.errors import FailedError
+from releaser.onhost.statedir import inside
 from releaser.ports import Renewal, Request, RouterState
 
 BINDING: Binding = (("blue", "1.0-00000000"),)
@@ -97,3 +99,9 @@ def test_reading_counting_and_renewing() -> None:
     assert site(shell).count(BINDING, within=4.0) == {"1.0-00000000": Counts(42)}
     assert site(shell).renew(fence=7, within=4.0) == Renewal(20.0, (Request("q1", "abort", "ada", {}),))
     assert [verb for verb, _, _ in shell.asked] == ["router.read", "router.read", "switch.renew"]
+
+
+def test_the_directory_above_a_site_s_own_is_for_its_owner_only(tmp_path: Path) -> None:
+    state = tmp_path / "srv" / ".releaser" / "router"
+    with inside(state, time.monotonic() + 5):
+        assert [path.stat().st_mode & 0o777 for path in (state, state.parent)] == [0o700, 0o700]

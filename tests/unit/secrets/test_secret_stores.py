@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from releaser.adapters.secrets.environ import EnvironSecrets
-from releaser.adapters.secrets.files import FileSecrets, fingerprint, parse_dotenv
+from releaser.adapters.secrets.environ import EnvironSecrets, EnvironSecretsOptions
+from releaser.adapters.secrets.files import FileSecrets, FileSecretsOptions, fingerprint, parse_dotenv
 from releaser.errors import FailedError
 
 DOTENV = """\
@@ -25,7 +25,7 @@ def secrets(tmp_path: Path) -> FileSecrets:
     (tmp_path / "secrets.env").write_text(DOTENV)
     (tmp_path / "secrets.env").chmod(0o600)
     (tmp_path / "secrets.json").write_text(json.dumps({"db": "hunter2"}))
-    return FileSecrets(tmp_path, {})
+    return FileSecrets(tmp_path, {}, FileSecretsOptions())
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_is_wrong_is_said_without_the_content(
 ) -> None:
     (tmp_path / file).write_bytes(content)
     with pytest.raises(FailedError, match=said) as caught:
-        FileSecrets(tmp_path, {}).resolve(reference, within=1.0)
+        FileSecrets(tmp_path, {}, FileSecretsOptions()).resolve(reference, within=1.0)
     assert "hunter2" not in str(caught.value)
 
 
@@ -96,7 +96,7 @@ def test_single_quoted_values_come_back_as_they_are(values: dict[str, str]) -> N
 
 
 def test_variables_are_found_and_named_when_missing(tmp_path: Path) -> None:
-    secrets = EnvironSecrets(tmp_path, {"CI_TOKEN": "hunter2"})
+    secrets = EnvironSecrets(tmp_path, {"CI_TOKEN": "hunter2"}, EnvironSecretsOptions())
     value, version = secrets.resolve("env:CI_TOKEN", within=1.0)
     assert (value, version) == ("hunter2", fingerprint("env:CI_TOKEN", "hunter2"))
     with pytest.raises(FailedError, match="NOTHING is not set"):

@@ -161,3 +161,13 @@ def test_an_unknown_verb_is_a_usage_error(tmp_path: Path) -> None:
 def test_a_request_that_is_not_complete_breaks_the_agent_off(tmp_path: Path) -> None:
     with pytest.raises(UnknownError, match="KeyError"):
         LocalShell(tmp_path).call("ledger.read", {}, within=10)
+
+
+def test_what_is_kept_beside_the_application_is_for_its_owner_only(tmp_path: Path) -> None:
+    for there in (False, True):
+        root = tmp_path / f"srv-{there}" / ".releaser"
+        if there:
+            root.mkdir(parents=True, mode=0o755)
+        LocalShell(root).call("ledger.read", {"state": str(root / "router")}, within=20)
+        assert root.stat().st_mode & 0o777 == 0o700
+        assert root.parent.stat().st_mode & 0o777 == 0o755

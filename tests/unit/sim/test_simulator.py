@@ -13,8 +13,9 @@ from releaser.core.rollout import Rollout
 from releaser.testing.faults import FAULTS, Fault, draw, script
 from releaser.testing.invariants import COVERED, Violation
 from releaser.testing.sim import OUTCOMES, Tally, main, shrink, simulate
+from releaser.testing.sim_acts import ACTS
 from releaser.testing.sim_process import Process
-from releaser.testing.sim_scenario import ACTS, Scenario, play
+from releaser.testing.sim_scenario import Scenario, play
 from releaser.testing.sim_time import Timeline
 
 SEEDS = Path(__file__).parents[2] / "data" / "sim-seeds.txt"
@@ -33,6 +34,14 @@ def test_many_fresh_releases_break_nothing_and_see_everything() -> None:
 @pytest.mark.parametrize("seed", [int(line) for line in SEEDS.read_text().split()])
 def test_seeds_that_broke_something_once(seed: int) -> None:
     result = play(seed)
+    assert result.violation is None, str(result.violation)
+
+
+@pytest.mark.parametrize("seed", [21001839, 21027993])
+def test_a_rise_that_waited_for_its_thread_is_not_begun_once_the_release_goes_back(seed: int) -> None:
+    """It came after the order to go back had reached the other router, and users rose on one of the two for a moment."""
+    result = play(seed, [Fault("defect", ("effect", 17))])
+    assert result.outcomes == ["rolled_back"]
     assert result.violation is None, str(result.violation)
 
 

@@ -76,7 +76,7 @@ def test_a_damaged_journal_is_set_aside(path: Path, copy: Path, content: bytes) 
     restore(copy, path)
     with SqliteJournal(path) as journal:
         assert list(journal.read("good")) == list(GOOD)
-    (aside,) = path.parent.glob("journal.db.damaged-*")
+    (aside,) = (file for file in path.parent.glob("journal.db.damaged-*") if not file.name.endswith("-journal"))
     assert aside.read_bytes() == content
 
 
@@ -90,6 +90,16 @@ def test_a_lost_journals_rollback_file_is_not_played_into_the_next_one(path: Pat
         assert journal.verify() == []
     (aside,) = path.parent.glob("journal.db.damaged-*-journal")
     assert aside.read_bytes() == b"old"
+
+
+def test_a_rollback_file_of_which_nothing_is_left_to_play_is_no_hindrance(path: Path, copy: Path) -> None:
+    left = path.with_name("journal.db-journal")
+    left.write_bytes(bytes(28) + b"pages of the last commit")
+    path.unlink()
+    with SqliteJournal(path) as journal:
+        journal.append(GOOD)
+        assert journal.verify() == []
+        assert list(journal.read("good")) == list(GOOD)
 
 
 def test_a_longer_journal_that_does_not_hold_is_kept_as_it_is(path: Path, copy: Path) -> None:

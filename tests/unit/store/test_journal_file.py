@@ -14,6 +14,7 @@ from releaser.core.values import Moment
 from releaser.errors import JournalCorruptError, JournalUnavailableError, RefusedError
 from releaser.store import retention, rows, schema, verify
 from releaser.store.asked import TOO_OLD
+from releaser.store.entries import entries_after
 from releaser.store.schema import MIGRATIONS, ensure
 from releaser.store.sqlite import SqliteJournal
 from releaser.testing.samples import BAD_RELEASE, GOOD_RELEASE, PLAN, entries
@@ -39,7 +40,7 @@ def test_the_file_and_its_directory_are_private(path: Path) -> None:
 
 def test_the_rule_about_the_write_ahead_log(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ensure(path)
-    for version, mode in (((3, 51, 2), "delete"), ((3, 51, 3), "wal"), ((3, 40, 1), "delete")):
+    for version, mode in (((3, 51, 2), "persist"), ((3, 51, 3), "wal"), ((3, 40, 1), "persist")):
         monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
         with closing(schema.connect(path)) as connection:
             assert connection.execute("PRAGMA journal_mode").fetchone() == (mode,)
@@ -212,7 +213,7 @@ def test_who_reads_while_somebody_prunes_sees_no_damage(
 ) -> None:
     monkeypatch.setattr(rows, "PAGE", 10)
     monkeypatch.setattr(verify, "PAGE", 10)
-    for read in (verify.problems, lambda connection: rows.entries_after(connection, path, "good", -1)):
+    for read in (verify.problems, lambda connection: entries_after(connection, path, "good", -1)):
         path.unlink(missing_ok=True)
         with SqliteJournal(path) as journal, closing(schema.connect(path, read_only=True)) as connection:
             journal.append(GOOD)
@@ -283,3 +284,39 @@ def test_many_threads_may_read_and_write(path: Path) -> None:
         for thread in threads:
             thread.join(60.0)
         assert (journal.verify(), journal.head()[1]) == ([], 36)
+
+
+@pytest.mark.parametrize("mode", ["persist", "wal"])
+def test_a_reader_that_stands_still_between_two_rows_blocks_no_writer(
+    path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """Outside a write-ahead log one SELECT that is not read to its end would keep every commit waiting for ever."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 3) if mode == "wal" else (3, 40, 1))
+    monkeypatch.setattr(rows, "PAGE", 3)
+    with SqliteJournal(path) as journal, closing(schema.connect(path, read_only=True)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == (mode,)
+        journal.append(GOOD)
+        reading = rows.held(connection, path, "good", -1)
+        seen = []
+        for entry in BAD:
+            seen.append(next(reading))
+            journal.append([entry], patience=5.0)  # it raises where the reader is in its way
+        seen += reading
+        assert [row[2] for row in seen] == [entry.seq for entry in GOOD]
+        assert list(journal.read("bad")) == list(BAD)
+
+
+def test_what_was_said_of_one_kind(path: Path) -> None:
+    with SqliteJournal(path) as journal:
+        journal.append(GOOD)
+        journal.append(BAD)
+        said = journal.said("good", "StepBegun")
+        expected = [entry for entry in GOOD if type(entry.event).__name__ == "StepBegun"]
+        assert expected
+        assert [wall for wall, _ in said] == [entry.moment.wall for entry in expected]
+        assert {fields["kind"] for _, fields in said} == {"StepBegun"}
+        assert journal.said("good", "Nothing") == journal.said("nobody", "StepBegun") == []
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE event SET wall = 0 WHERE rollout = 'good' AND event LIKE '%StepBegun%'")
+    with SqliteJournal(path) as journal, pytest.raises(JournalCorruptError, match="does not fit"):
+        journal.said("good", "StepBegun")

@@ -1,0 +1,250 @@
+"""What does a fleet of real SSH hosts cost: a connection with a command, and an upload, beside raw paramiko and Ansible?
+
+    python -m bench.ssh_fleet [--hosts 100] [--rounds 5] [--ansible PLAYBOOK_COMMAND]
+
+Every measurement is a process of its own, and those of a round take turns, so that a busy machine is busy for all of them.
+"""
+
+import argparse
+import getpass
+import json
+import os
+import resource
+import secrets
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Figure, machine, markdown
+
+PORT = 2222
+THREADS = 32
+SIZE = 5_000_000
+WITHIN = 300.0
+SFTP = ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/libexec/sftp-server")
+CONFIG = """\
+ListenAddress {address}:{port}
+HostKey {folder}/host_key
+AuthorizedKeysFile {root}/id.pub
+PidFile none
+StrictModes no
+UsePAM no
+UseDNS no
+PrintMotd no
+LogLevel ERROR
+Subsystem sftp {sftp}
+"""
+
+
+@contextmanager
+def servers(count: int) -> Iterator[Path]:
+    """A directory with hosts.json, id and known_hosts; each server is a child of this process."""
+    with tempfile.TemporaryDirectory(prefix="rb-") as name:
+        root = Path(name)
+        keygen(root / "id")
+        addresses = [f"127.0.{1 + number // 250}.{1 + number % 250}" for number in range(count)]
+        Path("/run/sshd").mkdir(exist_ok=True)
+        processes = [started(root, address) for address in addresses]
+        try:
+            for address in addresses:
+                answers(address)
+            (root / "hosts.json").write_text(json.dumps(addresses))
+            yield root
+        finally:
+            for process in processes:
+                process.kill()
+            for process in processes:
+                process.wait()
+
+
+def started(root: Path, address: str) -> "subprocess.Popen[bytes]":
+    folder = root / address
+    folder.mkdir()
+    key = keygen(folder / "host_key").with_suffix(".pub").read_text().split()
+    with (root / "known_hosts").open("a") as known:
+        known.write(f"[{address}]:{PORT} {key[0]} {key[1]}\n")
+    sftp = next(path for path in SFTP if Path(path).exists())
+    (folder / "config").write_text(CONFIG.format(address=address, port=PORT, folder=folder, root=root, sftp=sftp))
+    return subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", str(folder / "config")], stdin=subprocess.DEVNULL)
+
+
+def keygen(file: Path) -> Path:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)], check=True)
+    return file
+
+
+def answers(address: str) -> None:
+    import socket
+
+    until = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection((address, PORT), timeout=5).close()
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def ours(root: Path, what: str, address: str, made: dict[str, Any]) -> None:
+    """As a release does it: pinned key, own socket, deadlines; an upload is compared by its digest on the host."""
+    from releaser.shell.known_hosts import read_known_hosts
+    from releaser.shell.ssh import Connections, Destination, SshShell
+    from releaser.shell.ssh.channel import run
+
+    pool = made.setdefault("pool", Connections())
+    known = made.get("known") or made.setdefault("known", read_known_hosts(root / "known_hosts"))
+    to = Destination(address, getpass.getuser(), known, PORT, root / "id", agent=False, connect=WITHIN)
+    until = time.monotonic() + WITHIN
+    if what == "true":
+        assert run(pool.get(to, until=until), "true", b"", pool.deadlines, until=until).status == 0
+    else:
+        SshShell(to, "~/x", pool).put(root / "artifact", str(root / address / "ours"), within=WITHIN)
+
+
+def paramiko_peer(root: Path, what: str, address: str, made: dict[str, Any]) -> None:
+    import paramiko
+
+    key = made.get("key") or made.setdefault("key", paramiko.PKey.from_path(root / "id"))
+    known = made.get("known") or made.setdefault("known", paramiko.HostKeys(str(root / "known_hosts")))
+    client = paramiko.SSHClient()
+    client.get_host_keys().update(known)  # read once, as ours
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    client.connect(
+        address,
+        PORT,
+        getpass.getuser(),
+        pkey=key,
+        allow_agent=False,
+        look_for_keys=False,
+        timeout=WITHIN,
+        banner_timeout=WITHIN,
+        auth_timeout=WITHIN,
+    )
+    made.setdefault("clients", []).append(client)
+    if what == "true":
+        _, stdout, _ = client.exec_command("true")
+        assert stdout.channel.recv_exit_status() == 0
+    else:
+        client.open_sftp().put(str(root / "artifact"), str(root / address / "peer"))
+
+
+WAYS: dict[str, Callable[[Path, str, str, dict[str, Any]], None]] = {"ours": ours, "paramiko": paramiko_peer}
+
+
+def worker(root: Path, way: str, what: str) -> None:
+    """Prints seconds, CPU seconds and peak memory in MB."""
+    import fabric  # type: ignore[import-untyped]  # noqa: F401 - imported before the clock starts, by both
+    import paramiko  # noqa: F401
+
+    addresses = json.loads((root / "hosts.json").read_text())
+    made: dict[str, Any] = {}
+    began = time.perf_counter()
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(lambda address: WAYS[way](root, what, address, made), addresses))
+    seconds = time.perf_counter() - began
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]), flush=True)
+    os._exit(0)  # the connections end with us
+
+
+def ran(root: Path, way: str, what: str) -> list[float]:
+    argv = [sys.executable, "-m", "bench.ssh_fleet", "--worker", str(root), way, what]
+    told = subprocess.run(argv, stdout=subprocess.PIPE, check=True, text=True, timeout=600).stdout
+    return [float(number) for number in json.loads(told)]
+
+
+def ansible(root: Path, command: str) -> float:
+    """Seconds of one playbook that copies the artifact to every host, by as many forks."""
+    addresses = json.loads((root / "hosts.json").read_text())
+    (root / "inventory").write_text("\n".join(f"{one} ansible_port={PORT}" for one in addresses) + "\n")
+    copies = (
+        "[{hosts: all, gather_facts: false, tasks: [{copy: {src: %s, dest: '%s/{{ inventory_hostname }}/ansible'}}]}]"
+    )
+    (root / "play.yaml").write_text(copies % (root / "artifact", root))
+    environ = {
+        **os.environ,
+        "ANSIBLE_SSH_ARGS": f"-o UserKnownHostsFile={root}/known_hosts -o IdentitiesOnly=yes -o ControlMaster=auto "
+        f"-o ControlPersist=60s -o ControlPath={root}/%C",
+        "ANSIBLE_PIPELINING": "1",
+        "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
+        "HOME": str(root),
+    }
+    argv = [
+        command,
+        "-i",
+        str(root / "inventory"),
+        "-f",
+        str(THREADS),
+        "--private-key",
+        str(root / "id"),
+        str(root / "play.yaml"),
+    ]
+    began = time.perf_counter()
+    subprocess.run(argv, env=environ, check=True, stdout=subprocess.DEVNULL, timeout=900)
+    return time.perf_counter() - began
+
+
+def measure(*, quick: bool, hosts: int = 100, rounds: int = 5, playbook: str | None = None) -> list[Figure]:
+    if quick:
+        hosts, rounds = 10, 1
+    figures: list[Figure] = []
+    with servers(hosts) as root:
+        (root / "artifact").write_bytes(secrets.token_bytes(SIZE))
+        for what, name, limit in (("true", "connect and true", 1.2), ("put", "5 MB upload", 1.1)):
+            found: dict[str, list[list[float]]] = {way: [] for way in WAYS}
+            for number in range(rounds):
+                for way in sorted(WAYS, reverse=bool(number % 2)):  # neither is always the one that goes first
+                    found[way].append(ran(root, way, what))
+            figures += rows(f"{name}, {hosts} hosts", limit, found["ours"], found["paramiko"], rounds)
+            if what == "put" and playbook:
+                took = ansible(root, playbook)
+                mine = statistics.median(one[0] for one in found["ours"])
+                how = f"real, one run, {THREADS} forks, pipelining, ControlPersist"
+                figures.append(Figure(f"{name}, {hosts} hosts: Ansible's copy", took, "s", how=how))
+                figures.append(Figure(f"{name}, {hosts} hosts: ours beside Ansible's", mine / took, "x", 0.1, how=how))
+    return figures
+
+
+def rows(
+    name: str, limit: float, mine: Sequence[list[float]], peer: Sequence[list[float]], rounds: int
+) -> list[Figure]:
+    how = f"real, median of {rounds} rounds, {THREADS} threads; floor: raw paramiko"
+    ratio = statistics.median(a[0] / b[0] for a, b in zip(mine, peer, strict=True))
+    cpu = statistics.median(a[1] / b[1] for a, b in zip(mine, peer, strict=True))
+    middle = [[statistics.median(one[index] for one in runs) for index in range(3)] for runs in (mine, peer)]
+    return [
+        Figure(name, middle[0][0], "s", None, middle[1][0], how),
+        Figure(f"{name}: ours beside raw paramiko", ratio, "x", limit, how=how),
+        Figure(f"{name}: our own CPU beside raw paramiko's", cpu, "x", how=how),
+        Figure(f"{name}: peak memory", middle[0][2], "MB", 150.0, middle[1][2], how),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hosts", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--ansible", help="the path of ansible-playbook, to be measured too")
+    parser.add_argument("--worker", nargs=3, metavar=("ROOT", "WAY", "WHAT"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # or the servers would stay behind
+    if options.worker:
+        worker(Path(options.worker[0]), *options.worker[1:])
+    print(machine())
+    print(markdown(measure(quick=options.quick, hosts=options.hosts, rounds=options.rounds, playbook=options.ansible)))
+
+
+if __name__ == "__main__":
+    main()

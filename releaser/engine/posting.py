@@ -1,0 +1,76 @@
+"""How does a person's word reach a release under way, or every ledger? Through the journal here, else through the routers."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from releaser.core.events import Asked
+from releaser.errors import FailedError, ReleaserError
+from releaser.ports import LedgerState, Request
+
+if TYPE_CHECKING:
+    from releaser.engine.session import Session
+
+__all__ = ["ask", "edit_all"]
+
+WITHIN = 5.0
+AGAIN = 0.02
+"""Seconds between two looks for an answer."""
+
+
+def ask(session: "Session", asked: Asked, *, patience: float, wait: Callable[[float], None]) -> tuple[str, bool] | None:
+    """(sentence, granted); None: left in an inbox, where it is read within a third of the dead-man's timer."""
+    if session.running() is not None:
+        journal = session.journal
+        number = journal.ask(session.name, asked, session.clock.moment())
+        for _ in range(int(patience / AGAIN)):
+            answer = journal.answer_of(number)
+            if answer is not None:
+                return answer.removeprefix("ok: ").removeprefix("no: "), answer.startswith("ok: ")
+            wait(AGAIN)
+        if not journal.withdraw(number):
+            return "the release heard it and has not answered yet", True
+    return _post(session, asked)
+
+
+def edit_all(session: "Session", change: Mapping[str, object]) -> Mapping[str, LedgerState]:
+    """One change to every router's ledger. Raises FailedError that names those that did not answer."""
+    world = session.world
+    edits = [partial(_tried, partial(site.ledger.edit, change, within=WITHIN)) for site in world.sites.values()]
+    answers = dict(zip(world.sites, world.together(edits), strict=True))
+    failed = {name: answer for name, answer in answers.items() if isinstance(answer, Exception)}
+    if failed:
+        raise FailedError(
+            "; ".join(f"{name}: {error}" for name, error in failed.items()), fix=("try again once they answer",)
+        )
+    return answers
+
+
+def _post(session: "Session", asked: Asked) -> tuple[str, bool] | None:
+    """Into the inbox of each router whose lease is alive."""
+    held = [name for name, state in session.observe().ledgers.items() if state.holder and state.holder.left > 0]
+    if not held:
+        return "no release is running here: nothing to do", True
+    request = Request(secrets.token_hex(8), asked.verb, asked.by, _body(asked))
+    for name in held:
+        session.world.sites[name].ledger.edit({"post": request}, within=WITHIN)
+    return None
+
+
+def _body(asked: Asked) -> dict[str, object]:
+    fields = {
+        "reason": asked.reason,
+        "to": asked.to,
+        "step": asked.step,
+        "until": asked.until,
+        "mark_bad": asked.mark_bad,
+    }
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _tried(call: Callable[[], LedgerState]) -> LedgerState | Exception:
+    try:
+        return call()
+    except ReleaserError as error:
+        return error

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import agent_calls, heard, local_release, outcomes, printed
+from bench import agent_calls, heard, local_release, outcomes, printed, ssh_fleet
 from bench.figures import Figure, machine, markdown, missed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +49,7 @@ PARTS: Mapping[str, Part] = {
     "shifts": lambda quick: local_release.measure(quick=quick),
     "heard": lambda quick: heard.measure(quick=quick),
     "outcomes": lambda quick: outcomes.measure(quick=quick),
+    "ssh": lambda quick: ssh_fleet.measure(quick=quick),
     "cli": partial(script, "cli", printed.cli, [FEW_EVENTS], [EVENTS]),
     "journal": partial(script, "journal", printed.journal, [FEW_EVENTS], [EVENTS]),
     "analysis": partial(script, "analysis", printed.analysis, ["--releases", "60"], ["--releases", "400"]),

@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import secrets
+import shlex
 import signal
 import statistics
 import subprocess
@@ -161,7 +162,9 @@ def worker(root: Path, way: str, what: str) -> None:
 def ran(root: Path, way: str, what: str) -> list[float]:
     argv = [sys.executable, "-m", "bench.ssh_fleet", "--worker", str(root), way, what]
     told = subprocess.run(argv, stdout=subprocess.PIPE, check=True, text=True, timeout=600).stdout
-    return [float(number) for number in json.loads(told)]
+    numbers = [float(number) for number in json.loads(told)]
+    print(f"{what} {way}: {numbers[0]:.2f} s, {numbers[1]:.2f} s CPU, {numbers[2]:.0f} MB", file=sys.stderr, flush=True)
+    return numbers
 
 
 def ansible(root: Path, command: str) -> float:
@@ -213,7 +216,45 @@ def measure(*, quick: bool, hosts: int = 100, rounds: int = 5, playbook: str | N
                 how = f"real, one run, {THREADS} forks, pipelining, ControlPersist"
                 figures.append(Figure(f"{name}, {hosts} hosts: Ansible's copy", took, "s", how=how))
                 figures.append(Figure(f"{name}, {hosts} hosts: ours beside Ansible's", mine / took, "x", 0.1, how=how))
+        figures += verbs(root, 10 if quick else 40)
     return figures
+
+
+def verbs(root: Path, times: int) -> list[Figure]:
+    """One verb of the agent over a connection that is warm, beside the same agent asked by a bare paramiko channel."""
+    from releaser.shell.known_hosts import read_known_hosts
+    from releaser.shell.scripts import agent_argv
+    from releaser.shell.ssh import Connections, Destination, SshShell
+
+    address = json.loads((root / "hosts.json").read_text())[0]
+    known, folder, pool = read_known_hosts(root / "known_hosts"), root / address, Connections()
+    to = Destination(address, getpass.getuser(), known, PORT, root / "id", agent=False)
+    shell = SshShell(to, str(folder / ".releaser"), pool, python=sys.executable)
+    request = {"state": str(folder / "site")}
+    shell.call("ledger.read", request, within=60)
+    (agent,) = (folder / ".releaser" / "agent").iterdir()
+    line = shlex.join(agent_argv(sys.executable, str(agent), "ledger.read"))
+    client = pool.get(to, until=time.monotonic() + 10).client
+
+    def bare() -> None:
+        stdin, stdout, _ = client.exec_command(line)
+        stdin.write(json.dumps({**request, "within": 10}))
+        stdin.channel.shutdown_write()
+        assert b"ok" in stdout.read()
+
+    mine, floor = [], []
+    for _ in range(times):
+        mine.append(spent(lambda: shell.call("ledger.read", request, within=10)))
+        floor.append(spent(bare))
+    pool.close()
+    how = f"real, median of {times}, warm; floor: the same agent over a bare channel, without a record, time limit or deadline"
+    return [Figure("ledger.read over SSH, wall", statistics.median(mine), "ms", None, statistics.median(floor), how)]
+
+
+def spent(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return (time.perf_counter() - began) * 1000
 
 
 def rows(

@@ -154,7 +154,7 @@ def _check_texts(tree: Table, schemes: frozenset[str], *, vault: bool) -> None:
 def _check_reference(path: Path, reference: Reference | None, origin: str, *, vault: bool) -> None:
     if reference is None:
         return
-    if "headers" in path:
+    if path[0] == "probes":
         raise ConfigError(
             f"{origin}: {dotted(path)[:160]} is a reference to a secret, which is looked up for the application's env "
             "only so far; leave it out",

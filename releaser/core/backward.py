@@ -47,7 +47,7 @@ def _looking(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
         d.record.extend(e.Lost(name, f"{r.looked[name].owner or 'nobody'} took it since") for name in strange)
     elif all(name in r.lost for name in r.routers()):
         d.record.append(turn_back("recovery", "nothing is left to take back: another release took over"))
-    elif r.committing and all(_committed(r, name) for name in r.routers()):
+    elif r.committed:
         stopped = r.plan.origin is None or stop_everywhere(d, r, r.plan.origin, now)
         if stopped and collect_everywhere(d, r, now):
             why = "the commit was complete on every router when the process died"
@@ -69,16 +69,6 @@ def _take_again(d: Decision, r: Rollout, now: float) -> None:
         d.record.append(e.Finished(Outcome.INCOMPLETE, "no router could be reached"))
     else:
         d.wake(give_up)
-
-
-def _committed(r: Rollout, name: str) -> bool:
-    seen = r.looked.get(name)
-    return (
-        seen is not None
-        and seen.settlement == "committed"
-        and seen.split is not None
-        and (seen.split.weight(r.plan.to.id) == 100)
-    )
 
 
 def _warming(d: Decision, r: Rollout, watch: Watch, now: float) -> None:

@@ -306,6 +306,7 @@ def _recovered(r: Rollout, event: e.Recovered, at: float) -> Rollout:
         r, begin, at, boot=event.boot, opened=at, turned_at=at, pending={}, tries={}, seen={}, looked={},
         reached=frozenset(), armed=frozenset(), lost=frozenset(), fired=frozenset(), settled=frozenset(), stopped=frozenset(), collected=frozenset(), passed=None,
         paused=None, held=None, hurry=None, asked_approval=None, release_credit=0.0, recovered=event, back_at=None,
+        sealed=r.sealed or r.committed,
     )  # fmt: skip
 
 

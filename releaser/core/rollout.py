@@ -118,6 +118,8 @@ class Rollout:
     alarmed: frozenset[str] = frozenset()
     recovered: e.Recovered | None = None
     committing: bool = False
+    sealed: bool = False
+    """It was committed already when a process that drove it died: what is left is to say so."""
     unrecognised: str = ""
     finished: e.Finished | None = None
     refused: e.Refused | None = None
@@ -133,8 +135,20 @@ class Rollout:
 
     @property
     def committed(self) -> bool:
-        """Past the point of no return: every router has taken the commit, and only a new rollout goes back."""
+        """Past the point of no return: every router has taken the commit, and only a new rollout goes back.
+
+        From then on the old release may have been told to end, so nothing of this rollout may send users there again.
+        """
+        if self.phase is Phase.LOOKING:
+            shown = self.committing and self.turned is None and all(map(self._shows_commit, self.routers()))
+            return self.sealed or shown
         return self.phase is Phase.COMMITTING and self.settled.issuperset(self.routers())
+
+    def _shows_commit(self, router: str) -> bool:
+        seen = self.looked.get(router)
+        if seen is None or seen.settlement != "committed" or seen.split is None:
+            return False
+        return seen.split.weight(self.plan.to.id) == 100
 
     @property
     def may_finish(self) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from releaser.core.values import Slot
 from releaser.errors import FailedError, HeldError, RefusedError
 
 if TYPE_CHECKING:
@@ -34,15 +35,12 @@ def stop_all(session: "Session", *, wait: Callable[[float], None]) -> Ended:
     stopped: list[str] = []
     left: list[str] = []
     for name, target in session.world.targets.items():
-        for slot, state in session.wiring.slots_of(name).items():
-            if state["state"] in ("empty", "stopped"):
+        for (slot, release), adopted in _busy(session, name).items():
+            if adopted:
+                left.append(_said(name, slot, release))
                 continue
-            what = f"{state['release']} in slot {slot} of {name}"
-            if state["adopted"]:
-                left.append(what)
-                continue
-            target.stop(str(state["release"]), slot, fence=fence, after=0.0, within=WITHIN)
-            stopped.append(what)
+            target.stop(release, slot, fence=fence, after=0.0, within=WITHIN)
+            stopped.append(_said(name, slot, release))
     _await(session, left, wait)
     stopped += [f"the router of {name}" for name in session.wiring.stop_local_routers()]
     return Ended(tuple(stopped), tuple(left))
@@ -89,10 +87,21 @@ def _await(session: "Session", left: list[str], wait: Callable[[float], None]) -
 
 
 def _running(session: "Session", left: list[str]) -> list[str]:
-    found = []
-    for name in session.environment.targets:
-        for slot, state in session.wiring.slots_of(name).items():
-            what = f"{state['release']} in slot {slot} of {name}"
-            if state["state"] not in ("empty", "stopped") and what not in left:
-                found.append(what)
-    return found
+    found = [_said(name, *held) for name in session.environment.targets for held in _busy(session, name)]
+    return [what for what in found if what not in left]
+
+
+def _busy(session: "Session", name: str) -> dict[tuple[Slot, str], bool]:
+    """(slot, release) -> whether it was adopted, of what is not at rest on any host of a target."""
+    target: Any = session.world.targets[name]
+    answers = [asked.shell.call(asked.verb, asked.request, within=WITHIN)["slots"] for asked in target.questions()]
+    return {
+        (slot, str(state["release"])): bool(state["adopted"])
+        for slots in answers
+        for slot, state in slots.items()
+        if state["state"] not in ("empty", "stopped")
+    }
+
+
+def _said(name: str, slot: Slot, release: str) -> str:
+    return f"{release} in slot {slot} of {name}"

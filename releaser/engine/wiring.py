@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from releaser.config.environment import Environment, Target
-from releaser.core.values import Slot
 from releaser.engine.registry import Registry
 from releaser.engine.remote import RemoteShells, remote_path
 from releaser.engine.threads import together
@@ -100,15 +99,6 @@ class Wiring:
         """Stop the routers that releaser itself runs here; the targets whose router had run."""
         managed = {name: target for name, target in self.environment.targets.items() if target.router.managed}
         return [name for name, target in managed.items() if self._local_router(name, target).stop()]
-
-    def slots_of(self, name: str) -> Mapping[Slot, Mapping[str, Any]]:
-        """A target's slots on its first host, as the host says: release, state, adopted, and more."""
-        target = self.environment.targets[name]
-        shell = self._shell(name, target, target.options.hosts[0].name)
-        found: Mapping[Slot, Mapping[str, Any]] = shell.call(
-            "target.inspect", {"path": self._path(target)}, within=5.0
-        )["slots"]
-        return found
 
     def _probe(self, target: Target) -> Probe:
         from releaser.adapters.probes.http import Endpoint

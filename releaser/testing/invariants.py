@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from releaser.core import events as e
 from releaser.core.rollout import Rollout
-from releaser.core.values import Slot, Split
+from releaser.core.values import Outcome, Slot, Split
 from releaser.ports import Claim, Settling
 from releaser.testing.fakes import FakeHost, FakeRun, FakeSite, FakeSwitch
 from releaser.testing.invariants_journal import (
@@ -189,6 +189,9 @@ class Invariants(Memory, WorldWatcher):
         check_abort_wins(book, event.outcome)
         check_alarm(book, event)
         check_attempts(self, book, event)
+        if event.outcome is Outcome.INCOMPLETE and not self.away.isdisjoint(self.world.hosts):
+            # It says that a host could not be told to keep it: there it ends with its time, unless somebody tries again.
+            self.excused.add(book.plan.to.id)
 
     def hindered(self) -> None:
         """A process was stopped or killed, or its journal was: deadlines of the present phase are no measure now."""

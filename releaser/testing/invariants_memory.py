@@ -68,8 +68,8 @@ class Book:
     """Routers that it has seen on the split before its first shift since it turned back."""
     committed: set[str] = field(default_factory=set)
     """Routers of which it knows that they have taken its commit."""
-    abandoned: bool = False
-    """The process that drove it is dead, and none has taken over yet."""
+    deserted: bool = False
+    """A process that drove it died after the decision to go back."""
     granted_abort: bool = False
     phase: Phase = Phase.ACQUIRING
     since: float = 0.0
@@ -91,7 +91,7 @@ class Book:
             case e.Settled(router=router, settlement="committed"):
                 self.committed.add(host_of(router))
             case e.Recovered():
-                self.waited, self.abandoned, self.recovered = True, False, True
+                self.waited = self.recovered = True
                 self.home.clear()
                 self.committed.clear()
             case e.Paused() | e.Held() | e.ApprovalAsked():

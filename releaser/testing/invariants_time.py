@@ -43,9 +43,10 @@ def check_back_in_time(it: Memory, book: Book) -> None:
 def _cannot_be_in_time(it: Memory, book: Book, site: FakeSite) -> bool:
     """Nothing to go back to, no guard, or two faults at once: B is promised under any single one."""
     ending = it.endings.get(site.name)
-    # Half a commit is taken back: what is committed has no timer any more, and now nobody gets there either.
+    # Half a commit is taken back, or all of it: what is committed has no timer any more, and now nobody gets there either.
     half = ending is not None and (ending[0].rollout, ending[0].settlement) == (book.id, "committed")
-    disarmed = half and (book.abandoned or book.waited or site.name in it.away)
+    disarmed = (half or book.plan.kind == "rollback") and book.deserted
+    disarmed = disarmed or (half and (book.waited or site.name in it.away))
     # The old release is to be started first, on a host that is away.
     unstarted = book.plan.cold and not it.away.isdisjoint(it.world.hosts)
     return book.plan.first or disarmed or unstarted or site.name in it.unguarded | it.meddled

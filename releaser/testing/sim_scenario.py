@@ -220,7 +220,7 @@ class Scenario(Invariants):
                 continue
             self.restarts += 1
             if name in self.books:
-                self.books[name].abandoned = True
+                self.books[name].deserted |= self.books[name].turned is not None
             wait = on_grid(self.chance, GRID, 10.0) if self.chance.random() < 0.5 else on_grid(self.chance, 10.0, 300.0)
             self.timeline.after(wait, self._recover, name, self.chance.random() < 0.3)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
 from typing import Literal
 
 import paramiko
@@ -12,10 +12,11 @@ from releaser.errors import FailedError, UnreachableError
 from releaser.shell.ssh.connect import Link, cut
 from releaser.shell.ssh.deadlines import Deadlines
 
-__all__ = ["Ran", "close", "is_open", "leave", "run"]
+__all__ = ["Ran", "close", "is_open", "leave", "run", "session"]
 
 PART = 32768
 """Bytes in one message; a memoryview is cut into them so that nothing is copied again and again."""
+AGAIN = 0.1
 SUSPECT = 2.0
 """Seconds without any answer after which a connection is given up together with what it was used for: the next one is new."""
 BACKSTOP = 1.0
@@ -36,7 +37,7 @@ def run(connection: Link, command: str, stdin: bytes, deadlines: Deadlines, *, u
     """Raises UnreachableError where the command was not sent, FailedError where the host runs no commands."""
     began = monotonic()
     with deadlines.until(until + BACKSTOP, lambda: cut(connection.transport.sock)):
-        channel = _open(connection, until)
+        channel = session(connection, until)
         try:
             ran = _run(connection, channel, command, stdin, until)
         finally:
@@ -62,16 +63,27 @@ def leave(channel: paramiko.Channel) -> None:
         channel.close()
 
 
-def _open(connection: Link, until: float) -> paramiko.Channel:
+def session(connection: Link, until: float) -> paramiko.Channel:
+    """A channel for a command or SFTP. Raises UnreachableError with nothing sent.
+
+    One that the server refuses is asked for again: it has room for some at once (MaxSessions), and others of ours will end.
+    """
     began = monotonic()
-    try:
-        return connection.transport.open_session(timeout=max(0.1, until - monotonic()))
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        if monotonic() - began > SUSPECT:
-            close(connection)
-        raise UnreachableError(
-            f"{connection.host} opened no session for a command: {error or type(error).__name__}", code="session"
-        ) from error
+    while True:
+        try:
+            return connection.transport.open_session(timeout=max(0.1, until - monotonic()))
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            # of several that are refused at once, paramiko tells only one why: what counts is whether the connection lives
+            if not connection.transport.is_active() or monotonic() + AGAIN > until:
+                if "Timeout" in str(error) and monotonic() - began > SUSPECT:
+                    close(connection)
+                raise _no_session(connection, error) from error
+            sleep(AGAIN)
+
+
+def _no_session(connection: Link, error: Exception) -> UnreachableError:
+    said = str(error) or type(error).__name__
+    return UnreachableError(f"{connection.host} opened no session: {said}; nothing was sent", code="session")
 
 
 def _run(connection: Link, channel: paramiko.Channel, command: str, stdin: bytes, until: float) -> Ran:

@@ -85,7 +85,7 @@ class SshShell:
         if ran.status is None:
             told = self._what_became(place, str(order["id"]), until)
         else:
-            told = decode(verb, self.name, status=ran.status, stdout=ran.stdout, stderr=ran.stderr)
+            told = self._decoded(verb, ran.status, ran)
         return self._answer(verb, told, ran, within)
 
     def put(self, local: Path, remote: str, *, within: float) -> None:
@@ -114,7 +114,7 @@ class SshShell:
                 connection = self._connections.get(self.to, until=until)
                 asked = self._run(connection, self._agent(place, "call.ask"), json.dumps(order).encode(), until)
                 if asked.status is not None:
-                    return decode("call.ask", self.name, status=asked.status, stdout=asked.stdout, stderr=asked.stderr)
+                    return self._decoded("call.ask", asked.status, asked)
             except UnreachableError:
                 sleep(min(AGAIN, max(0.0, until - monotonic())))
             except FailedError:  # it does not let us in any more: nobody can say
@@ -173,7 +173,7 @@ class SshShell:
         if ran.status is None:
             raise UnreachableError(f"{self.name} did not answer in time whether the agent is there", code="agent-start")
         try:
-            told = json.loads(ran.stdout)
+            told = json.loads(last_line(ran.stdout))
         except ValueError:
             raise no_python(self.name, self.python, self.sudo, ran) from None
         if told["python"] < OLDEST:
@@ -184,11 +184,19 @@ class SshShell:
             )
         return dict(told)
 
+    def _decoded(self, verb: str, status: int, ran: Ran) -> dict[str, Any]:
+        return decode(verb, self.name, status=status, stdout=last_line(ran.stdout), stderr=ran.stderr)
+
     def _agent(self, place: Place, verb: str) -> str:
         return agent_command(self.python, place.agent, verb, sudo=self.sudo)
 
     def _run(self, connection: Link, command: str, stdin: bytes, until: float) -> Ran:
         return run(connection, command, stdin, self._connections.deadlines, until=until)
+
+
+def last_line(stdout: bytes) -> bytes:
+    """The answer: what stands before it was said by the login's own profile."""
+    return stdout.rpartition(b"\n")[2]
 
 
 def no_python(host: str, python: str, sudo: str | None, ran: Ran) -> FailedError:

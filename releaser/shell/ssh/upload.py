@@ -16,7 +16,7 @@ from time import monotonic
 import paramiko
 
 from releaser.errors import UnreachableError
-from releaser.shell.ssh.channel import Ran, leave, run
+from releaser.shell.ssh.channel import Ran, leave, run, session
 from releaser.shell.ssh.connect import Link, cut
 from releaser.shell.ssh.deadlines import Deadlines
 from releaser.shell.ssh.scripts import receive_command
@@ -98,7 +98,7 @@ def _write(sftp: paramiko.SFTPClient, what: Upload, part: str, moved: Callable[[
 
 
 def _sftp(connection: Link, until: float) -> paramiko.SFTPClient | None:
-    channel = connection.transport.open_session(timeout=max(0.1, until - monotonic()))
+    channel = session(connection, until)
     channel.settimeout(max(0.1, until - monotonic()))
     try:
         channel.invoke_subsystem("sftp")

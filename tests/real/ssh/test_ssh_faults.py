@@ -220,3 +220,29 @@ def test_a_jump_host_that_does_not_reach_the_host(lab: Lab) -> None:
     with pytest.raises(UnreachableError) as caught:
         lab.shell(server, jump=lab.to(bastion)).call("ledger.read", SITE, within=20)
     assert (caught.value.code, bastion.address in caught.value.message) == ("jump", True)
+
+
+def test_a_jump_host_that_is_lost_in_a_call(lab: Lab, tmp_path: Path) -> None:
+    bastion, server = lab.server(), lab.server()
+    with under_way(ready(lab, server, jump=lab.to(bastion)), waits_for(tmp_path), 60, tmp_path / "began") as call:
+        bastion.cut()
+        (tmp_path / "go").touch()
+        assert call.result()["replies"] == ["done\n"]
+    assert (tmp_path / "ran").read_text() == "x\n"
+
+
+def test_a_server_that_has_room_for_one_session_at_a_time(lab: Lab, tmp_path: Path) -> None:
+    shell = ready(lab, lab.server("MaxSessions 1"))
+    (tmp_path / "source").write_bytes(b"content")
+    with ThreadPoolExecutor(5) as workers:
+        put = workers.submit(shell.put, tmp_path / "source", str(tmp_path / "target"), within=60)
+        answers = list(workers.map(lambda _: shell.call("ledger.read", SITE, within=60)["fence"], range(4)))
+        put.result()
+    assert answers == [0, 0, 0, 0]
+    assert (tmp_path / "target").read_bytes() == b"content"
+
+
+def test_a_login_whose_profile_says_something(lab: Lab) -> None:
+    noise = lab.root / "noise"
+    noise.write_text('echo "Welcome!"; echo "{"; eval "$SSH_ORIGINAL_COMMAND"\n')
+    assert lab.shell(lab.server(f"ForceCommand sh {noise}")).call("ledger.read", SITE, within=30)["fence"] == 0

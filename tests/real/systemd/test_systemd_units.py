@@ -148,6 +148,21 @@ def test_a_missing_unit_and_missing_rights_are_named_with_the_remedy(stage: Stag
     assert stage.look()["state"] == "stopped"
 
 
+def test_a_unit_that_says_when_it_is_ready_counts_from_then_on(stage: Stage) -> None:
+    ready = "ExecStart=/bin/sh -c 'sleep 1.5; systemd-notify --ready; exec python3 app.py'"
+    stage.unit("Type=notify", "NotifyAccess=all", "ExecStart=", ready)
+    begun = time.monotonic()
+    stage.started("1.0.0")
+    assert time.monotonic() - begun > 1.5
+    assert stage.look()["state"] == "running"
+    stage.unit("Type=notify", "TimeoutStartSec=5min")
+    target, release = stage.release("2.0.0")
+    target.place(release, fence=1, within=20)
+    with pytest.raises(FailedError, match=r"is still activating \(start\), and the time for a start is over"):
+        target.start(release, "green", fence=1, within=6)
+    stage.ends("green")
+
+
 def test_a_unit_that_somebody_else_started_is_not_taken_for_ours(stage: Stage) -> None:
     stage.unit("WorkingDirectory=/", "EnvironmentFile=", "ExecStart=", "ExecStart=/bin/sleep 600")
     stage.systemctl("start")

@@ -54,7 +54,7 @@ def test_secrets_are_shown_as_references_only(options: Registry) -> None:
 
 def test_each_reference_is_collected_once(options: Registry) -> None:
     environment, _ = load_environment(
-        SHIPPED, "production", options, settings=["env.PROBE=env:PROBE", "env.COPY=env:PROBE"]
+        SHIPPED, "production", options, settings=["env.headers=env:PROBE", "env.COPY=env:PROBE"]
     )
     assert [str(one) for one in references(environment, ("file", "env"))] == [
         "env:PROBE",

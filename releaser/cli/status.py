@@ -4,8 +4,9 @@ from releaser.cli.options import flag, verb
 from releaser.cli.run import Reply, Run
 
 EPILOG = """\b
-Exit: 0 if it could read. With --check: 0 healthy, 3 the last release was
-taken back, 5 routers differ or a release was abandoned, 8 running, 9 held.
+Exit: 0 if it could read. With --check: 0 healthy, 1 the stable release is
+down or something does not answer, 3 the last release was taken back,
+5 routers differ or a release was abandoned, 8 running, 9 held.
 """
 
 

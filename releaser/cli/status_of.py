@@ -113,7 +113,7 @@ def _state(observed: Observed, newest: LedgerState | None, following: Following,
         r = following.rollout
         return "held" if r and r.held else "running"
     found: tuple[tuple[State, bool], ...] = (
-        ("abandoned", newest.candidate is not None),
+        ("abandoned", any(one.candidate for one in observed.ledgers.values())),
         ("differ", _differ(observed)),
         ("down", bool(trouble)),
         ("frozen", any(one.frozen for one in observed.ledgers.values())),

@@ -60,12 +60,11 @@ class Decision:
             self.issue.append(command)
 
     def ask(self, watch: Watch, question: Command, every: float, now: float) -> None:
-        due = watch.due(question, every, now)
+        due = watch.due(question, every)
         if due <= now:
             self.issue.append(question)
-            self.wake(now + every)
-        else:
-            self.wake(due)
+            due = now + every
+        self.wake_at = min(self.wake_at, due)
 
 
 def generation_of(fence: int, offset: int) -> int:

@@ -136,7 +136,7 @@ def _agreed(d: Decision, r: Rollout, watch: Watch, now: float) -> bool:
     agreed = True
     for name in r.routers():
         seen = watch.drifted.get(name)
-        fresh = watch.answered.get(Look(name), -math.inf) >= now - r.plan.budget.deadman
+        fresh = watch.looked_at.get(name, -math.inf) >= now - r.plan.budget.deadman
         if seen is None or not fresh:
             agreed = False
             d.ask(watch, Look(name), r.plan.poll, now)

@@ -3,6 +3,7 @@
 Observations are not journaled: verdicts and passes are. After a crash this begins empty, as fresh evidence must.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from releaser.core.plan import Plan
 
 __all__ = ["Watch"]
 
+NEVER = (-math.inf, False)
 EAGER = 0.5
 """Seconds between two readings of the counters in the first step, where an outage shows, if they are read every second later."""
 
@@ -23,8 +25,10 @@ class Watch:
 
     plan: Plan
     judge: Judge = field(init=False)
-    asked: dict[Command, float] = field(default_factory=dict)
-    answered: dict[Command, float] = field(default_factory=dict)
+    turns: dict[Command, tuple[float, bool]] = field(default_factory=dict)
+    """Question -> (when it was asked, True) while it is under way, (when it was answered, False) after that."""
+    looked_at: dict[str, float] = field(default_factory=dict)
+    """Router -> when it last said what it shows."""
     passes: dict[tuple[str, str], int] = field(default_factory=dict)
     """(target, release) -> good answers in a row."""
     last: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -52,21 +56,22 @@ class Watch:
         self.step = step
         self.round += 1
         self.around = tuple(_around(self.plan, step))
-        self.asked.clear()
-        self.answered.clear()
+        self.turns.clear()
+        self.looked_at.clear()
         self.drifted.clear()
         self.judge.begin(step, at)
 
-    def due(self, question: Command, every: float, at: float) -> float:
-        """When to ask this again: its last answer plus `every`, at once if never asked, never while it is under way."""
-        asked = self.asked.get(question)
-        if asked is not None:
-            return asked + 4 * every + 10.0
-        return self.answered.get(question, at - every) + every
+    def ask(self, question: Command, at: float) -> None:
+        """It is under way from now on."""
+        self.turns[question] = at, True
+
+    def due(self, question: Command, every: float) -> float:
+        """When to ask this again: `every` after its last answer, at once if never asked, late if no answer comes."""
+        at, under_way = self.turns.get(question, NEVER)
+        return at + 4 * every + 10.0 if under_way else at + every
 
     def observe(self, question: Command, observation: Observation | RouterSeen, at: float) -> None:
-        self.asked.pop(question, None)
-        self.answered[question] = at
+        self.turns[question] = at, False
         match observation:
             case HealthRead(target, release, reading):
                 key = (target, release)
@@ -79,11 +84,11 @@ class Watch:
                     self.judge.counted(router, None if counts is None else dict(counts), at)
             case RouterSeen():
                 self.drifted[observation.router] = observation
+                self.looked_at[observation.router] = at
 
     def unanswered(self, question: Command, at: float) -> None:
         """No answer came: it may be asked again."""
-        self.asked.pop(question, None)
-        self.answered[question] = at
+        self.turns[question] = at, False
         if isinstance(question, CheckHealth):
             self.passes[(question.target, question.release)] = 0
         elif isinstance(question, Look):

@@ -60,7 +60,14 @@ class LocalRouter:
     def ensure(self) -> None:
         """Start it if it does not run, and wait until it answers. Safe to repeat. Raises FailedError or RefusedError."""
         still = self.stands_still()
-        lay_out(self.managed)
+        try:
+            lay_out(self.managed)
+        except OSError as error:
+            raise FailedError(
+                f"the files of the router at port {self.listen} cannot be written to {self.directory}: {error.strerror}",
+                code="router-files",
+                fix=("free some room there, or let this user write there",),
+            ) from error
         if still:
             target, release = self._target(), self._release()
             target.place(release, fence=FENCE, within=30.0)

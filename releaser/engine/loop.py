@@ -213,7 +213,7 @@ class Loop:
             self._submit(driven, intent.command, intent.attempt)
         for command in commands:
             if isinstance(command, QUESTIONS):
-                driven.watch.asked[command] = self.clock.now()
+                driven.watch.ask(command, self.clock.now())
                 self._submit(driven, command, driven.watch.round)
         return True
 

@@ -45,7 +45,8 @@ def perform(command: Command, attempt: int, r: Rollout, world: World, clock: Clo
     except UnknownError as error:
         return _no_answer(command, attempt, "unknown", str(error))
     except (PortError, RefusedError, HeldError) as error:
-        return _no_answer(command, attempt, "failed", str(error))
+        remedy = f" (to mend it: {', or '.join(error.fix)})" if error.fix else ""
+        return _no_answer(command, attempt, "failed", f"{error}{remedy}")
     except Exception as error:  # noqa: BLE001 - a defect in an adapter must end in a rollback, not in a dead thread
         return _no_answer(command, attempt, "failed", f"{type(error).__name__}: {error}")
 

@@ -22,7 +22,7 @@ class RemoteShells:
         self._known: dict[Path, KnownHosts] = {}
 
     def shell(self, target: Target, host: str, root: str, folder: Path) -> Shell:
-        """`folder` is where ./known_hosts and ./key lie. Raises ConfigError for a known_hosts that cannot be used."""
+        """`folder` is where ./known_hosts and ./key lie. Raises ConfigError for a known_hosts or a key that cannot be used."""
         from releaser.shell.ssh import Connections, SshShell
 
         ssh = target.ssh or Ssh()
@@ -40,14 +40,17 @@ class RemoteShells:
     def _destination(self, ssh: Ssh, host: str, folder: Path) -> "Destination":
         from getpass import getuser
 
-        from releaser.shell.ssh import Destination
+        from releaser.shell.ssh import Destination, load_key
 
+        key = local_path(ssh.key, folder) if ssh.key else None
+        if key is not None:
+            load_key(key)  # so that one that is no key is said before anything else is done
         return Destination(
             host=host,
             user=ssh.user or getuser(),
             known_hosts=self._known_hosts(local_path(ssh.known_hosts, folder)),
             port=ssh.port,
-            key=local_path(ssh.key, folder) if ssh.key else None,
+            key=key,
             agent=ssh.agent,
             jump=self._destination(ssh.model_copy(update={"jump": None}), ssh.jump, folder) if ssh.jump else None,
             connect=ssh.connect,

@@ -8,6 +8,7 @@ import json
 import sys
 
 from releaser.onhost.answers import Refusal
+from releaser.onhost.files import FULL
 
 TYPE_CHECKING = False  # not typing's: importing that would be a tenth of every verb's time
 if TYPE_CHECKING:
@@ -57,8 +58,14 @@ def answer(verb: str, request: dict[str, Any]) -> dict[str, Any]:
     except Refusal as refusal:
         return {"error": refusal.answer()}
     except OSError as error:
-        code = errno.errorcode.get(error.errno or 0, "os").lower()
-        return {"error": Refusal("failed", f"the host could not do {verb}: {error}", code).answer()}
+        return {"error": _said_no(verb, error).answer()}
+
+
+def _said_no(verb: str, error: OSError) -> Refusal:
+    if error.errno in FULL:
+        return Refusal("failed", f"no room on the host for {verb}: {error}", "no-room", ("free some room there",))
+    code = errno.errorcode.get(error.errno or 0, "os").lower()
+    return Refusal("failed", f"the host could not do {verb}: {error}", code)
 
 
 def main() -> int:

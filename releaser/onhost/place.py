@@ -31,10 +31,14 @@ SYNCS = 16
 def prepare(request: dict[str, Any]) -> dict[str, Any]:
     """Is it placed already, is there room for the upload, and where does it go? Safe to repeat.
 
-    {path, fence, release, artifact, size} -> {placed, incoming}
+    {path, fence, release, artifact, size, unit: {systemd, sudo} or none} -> {placed, incoming}
     """
     place = home(request, create=True)
     release, fence = str(request["release"]), int(request["fence"])
+    if request.get("unit"):
+        from releaser.onhost.unit_ready import expect_able  # here, as below: most hosts need nothing of it
+
+        expect_able(request["unit"])
     with ruled(place, request):
         _sweep(place, fence)
     if problem(place, release, str(request["artifact"])) is None:
@@ -54,6 +58,10 @@ def place(request: dict[str, Any]) -> dict[str, Any]:
     release = str(request["release"])
     with ruled(where, request):
         pass  # an old holder is refused before it works, and again before it changes anything
+    if request.get("unit"):
+        from releaser.onhost.unit_ready import expect_values
+
+        expect_values(request["env"])
     wrong = problem(where, release, str(request["artifact"]))
     ready = None if wrong is None else _unpacked(where, request)
     with ruled(where, request):
@@ -81,7 +89,7 @@ def _unpacked(where: Home, request: dict[str, Any]) -> Path:
         _expect_digest(digest, package, "while it was unpacked")
         _finish(into, request, written)
     except (TarError, tree.TreeError) as error:
-        _give_up(into)
+        _give_up(into, archive)
         raise Refusal(
             "failed",
             f"the artifact of {request['release']} cannot be placed: {error}",
@@ -89,7 +97,7 @@ def _unpacked(where: Home, request: dict[str, Any]) -> Path:
             ("build it with regular files and directories only, and try again",),
         ) from None
     except (Refusal, OSError):
-        _give_up(into)
+        _give_up(into, archive)
         raise
     return into
 
@@ -196,6 +204,8 @@ def _sweep(place: Home, fence: int) -> None:
             _give_up(leftover)
 
 
-def _give_up(directory: Path) -> None:
+def _give_up(directory: Path, upload: Path | None = None) -> None:
     if directory.is_dir():
         shutil.rmtree(str(directory))
+    if upload is not None:
+        remove(upload)

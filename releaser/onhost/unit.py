@@ -5,13 +5,26 @@ from __future__ import annotations
 import getpass
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from releaser.onhost import files
 from releaser.onhost.answers import Refusal
 
-__all__ = ["Facts", "Unit", "expect_systemd", "facts", "instance", "parse", "tell", "tool"]
+__all__ = [
+    "Facts",
+    "Unit",
+    "allowed",
+    "expect_systemd",
+    "facts",
+    "instance",
+    "parse",
+    "sync_wants",
+    "tell",
+    "tool",
+    "without_rights",
+]
 
 RUNS = Path("/run/systemd/system")
 """Exists where systemd is the first process (sd_booted(3))."""
@@ -25,6 +38,7 @@ WITHIN = 10.0
 """Seconds for systemd to answer; nothing here waits for a unit, only for the word that it was heard."""
 EXITED = 1
 """CLD_EXITED: ExecMainStatus is an exit code, otherwise it is a signal."""
+SUDO = ("/usr/bin/sudo", "-n")
 PLAIN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
@@ -33,6 +47,10 @@ class Unit(NamedTuple):
 
     name: str
     sudo: bool
+
+    def order(self, words: Sequence[str]) -> list[str]:
+        """The command of `words` (a verb and its options) to this unit, as sudoers names it."""
+        return [tool("systemctl"), *words, self.name]
 
 
 class Facts(NamedTuple):
@@ -109,21 +127,38 @@ def parse(text: str) -> Facts:
 
 def tell(unit: Unit, verb: str, *options: str) -> None:
     """Give systemd one order. Raises Refusal with what it answered; whether it is safe to repeat is the order's own."""
-    argv = [tool("systemctl"), verb, *options, unit.name]
-    done = _run(["/usr/bin/sudo", "-n", *argv] if unit.sudo else argv)
+    argv = unit.order((verb, *options))
+    done = _run([*SUDO, *argv] if unit.sudo else argv)
     if done.returncode == 0:
         return
     said = _last(done)
     if said.startswith("sudo:"):
-        raise _without_rights(unit, argv, f"sudo says {said[5:].strip()!r}")
+        raise without_rights([argv], sudo=True, said=f"sudo says {said[5:].strip()!r}")
     if "authentication required" in said.lower() or "access denied" in said.lower():
-        raise _without_rights(unit, argv, f"systemd says {said!r}")
+        raise without_rights([argv], sudo=unit.sudo, said=f"systemd says {said!r}")
     raise Refusal(
         "failed",
         f"systemd did not {verb} {unit.name}: {said}",
         "unit",
         (f"see on the host: systemctl status {unit.name}",),
     )
+
+
+def allowed(argv: list[str]) -> bool:
+    """Whether sudo would run this without a password. It is not run."""
+    return _run([*SUDO, "-l", *argv]).returncode == 0
+
+
+def without_rights(missing: list[list[str]], *, sudo: bool, said: str = "sudo would ask for one") -> Refusal:
+    """`missing` are the commands that the user may not run as root without a password."""
+    user = getpass.getuser()
+    commands = [" ".join(argv) for argv in missing]
+    more = f" and {len(commands) - 1} more" if len(commands) > 1 else ""
+    fix = f"add to sudoers on the host: {user} ALL=(root) NOPASSWD: {', '.join(commands)}"
+    if not sudo:
+        fix = f"write run: {{ systemd: ..., sudo: true }}, and {fix}"
+    what = f"{user} may not do this without a password: {commands[0]}{more} ({said})"
+    return Refusal("failed", what, "unit-rights", (fix,))
 
 
 def sync_wants(name: str) -> None:
@@ -145,17 +180,6 @@ def _run(argv: list[str]) -> subprocess.CompletedProcess[bytes]:
         )
     except subprocess.TimeoutExpired:
         raise Refusal("failed", f"systemd did not answer within {WITHIN:g} s: {' '.join(argv)}", "systemd") from None
-
-
-def _without_rights(unit: Unit, argv: list[str], said: str) -> Refusal:
-    user = getpass.getuser()
-    line = f"{user} ALL=(root) NOPASSWD: {' '.join(argv)}"
-    fix = f"add to sudoers on the host: {line}"
-    if not unit.sudo:
-        fix = f"write run: {{ systemd: ..., sudo: true }}, and {fix}"
-    return Refusal(
-        "failed", f"{user} may not do this without a password: {' '.join(argv)} ({said})", "unit-rights", (fix,)
-    )
 
 
 def _ending(said: dict[str, str]) -> dict[str, Any] | None:

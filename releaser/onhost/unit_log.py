@@ -22,6 +22,8 @@ ANSWER = 256 << 10
 """Bytes of one answer; the rest comes with the next."""
 WIDTH = 200
 """Characters of one line in an error."""
+SETTLE = 1.2
+"""Seconds at most for the journal to have everything."""
 SHORTEST_SECRET = 6
 """Characters: shorter values stand in every other line by chance."""
 SINCE, AFTER = "t:", "c:"
@@ -48,7 +50,7 @@ def tail(name: str, since: str, count: int, env: dict[str, Any]) -> str:
     """The last lines for an error's text, values of the application's variables masked; or why there are none."""
     try:
         _expect_readable()
-        lines = _last(name, since, count)["lines"]
+        lines = _settled(name, since, count)
     except Refusal as refusal:
         return f"what it printed is not known: {refusal.message}"
     if not lines:
@@ -63,6 +65,19 @@ def masked(line: str, env: dict[str, Any]) -> str:
         if len(value) >= SHORTEST_SECRET:
             line = line.replace(value, "***")
     return line
+
+
+def _settled(name: str, since: str, count: int) -> list[str]:
+    """Once two looks agree: journald may still be reading what a process said just before it ended."""
+    until = time.monotonic() + SETTLE
+    lines: list[str] = _last(name, since, count)["lines"]
+    while time.monotonic() < until:
+        time.sleep(SETTLE / 8)
+        again: list[str] = _last(name, since, count)["lines"]
+        if again and again == lines:
+            break
+        lines = again
+    return lines
 
 
 def _last(name: str, since: str, count: int) -> dict[str, Any]:

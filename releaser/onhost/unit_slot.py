@@ -13,6 +13,7 @@ from releaser.onhost.answers import Refusal
 from releaser.onhost.home import Home, switch_link
 from releaser.onhost.slot import View
 from releaser.onhost.unit import Facts, Unit
+from releaser.onhost.unit_ready import expect_loaded, expect_values
 
 __all__ = ["begin", "end", "expect_usable", "unit_of", "view"]
 
@@ -44,13 +45,7 @@ def expect_usable(run: dict[str, Any], env: dict[str, Any], slot: str) -> Unit:
     unit.expect_systemd()
     wanted = Unit(unit.instance(str(run["systemd"]), slot), bool(run.get("sudo")))
     said = unit.facts(wanted.name)
-    if said.load != "loaded":
-        raise Refusal(
-            "failed",
-            f"the host has no usable unit {wanted.name}: systemd says {said.load}",
-            "unit-missing",
-            (f"install {run['systemd'].replace('{slot}', '')} below {unit.WANTS}, then: systemctl daemon-reload",),
-        )
+    expect_loaded(wanted, said)
     if said.active not in ("inactive", "failed"):
         raise Refusal(
             "refused",
@@ -58,14 +53,7 @@ def expect_usable(run: dict[str, Any], env: dict[str, Any], slot: str) -> Unit:
             "unit-taken",
             (f"stop it: systemctl stop {wanted.name}", "or take it in: releaser adopt"),
         )
-    wrong = unit_env.unfit(env)
-    if wrong:
-        raise Refusal(
-            "usage",
-            f"{', '.join(wrong)}: systemd takes no control characters in a variable, only tabs and line ends",
-            "unit-env",
-            ("encode the value (base64, say), or put it into a file that is shared",),
-        )
+    expect_values(env)
     return wanted
 
 

@@ -109,7 +109,8 @@ class Process:
         return self.timeline.now + self.offset + self.work.elapsed
 
     def moment(self) -> Moment:
-        return Moment(self.now(), self.boot, self.wall + self.timeline.now)
+        now = self.timeline.now
+        return Moment(now + self.offset + self.work.elapsed, self.boot, self.wall + now)
 
     # its journal
 
@@ -117,7 +118,7 @@ class Process:
         self.writes += 1
         if self.writes > MOST_WRITES:
             self.watcher.spins(self)
-        trouble = self._trouble("write")
+        trouble = self.trouble("write")
         if trouble == "crash_before":
             raise Crash
         try:
@@ -170,7 +171,7 @@ class Process:
         begin = 0.0 if asks or self.chance.random() < 0.9 else GRID * self.chance.randrange(16)
         if urgent:
             self.timeline.after(begin, self._run, work, doing, urgent)
-        elif self._free() < self.pool:
+        elif self.busy < self.pool or self._free() < self.pool:
             self.busy += 1
             self.timeline.after(begin, self._run, work, doing, urgent)
         else:
@@ -202,7 +203,8 @@ class Process:
         self._do(work, doing)
         if not urgent:
             heappush(self.ends, self.timeline.now + doing.elapsed + doing.delay)
-            self._wait_for_thread()
+            if self.waiting:
+                self._wait_for_thread()
 
     def _free(self) -> int:
         """How many threads of the pool are busy now."""
@@ -251,9 +253,6 @@ class Process:
 
     def trouble(self, kind: str) -> str | None:
         """What the script has in store for this write or effect."""
-        return self._trouble(kind)
-
-    def _trouble(self, kind: str) -> str | None:
         self.points[kind] += 1
         trouble = self.troubles.get((kind, self.points[kind])) if self.troubles else None
         if trouble is not None:

@@ -74,7 +74,7 @@ class Users:
             return
         for release, weight in split.weights:
             begun = RATE * seconds * weight / 100
-            quality = world.quality(release)
+            quality = world.qualities.get(release, SERVING)
             if not world.answers(release):
                 world.watcher.unanswered(self.site, release, begun)
                 self._answered(release, begun, 1.0)

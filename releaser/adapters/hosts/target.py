@@ -144,6 +144,7 @@ class HostsTarget:
         """Ask first: what is placed and whole needs no upload."""
         release, until = package.release, monotonic() + within
         order = self._order(fence, {"release": release.id, "version": release.version, "artifact": release.artifact})
+        order["unit"] = self.options.run.unit()
         ready = shell.call("target.prepare", order | {"size": package.size()}, within=within)
         if ready["placed"]:
             return ready
@@ -151,7 +152,6 @@ class HostsTarget:
         shell.put(packed.file, ready["incoming"], within=max(0.0, until - monotonic()))
         order |= {"incoming": ready["incoming"], "package": packed.digest, "kind": packed.kind}
         order |= {"shared": self.options.shared, "run": self.options.run.command, "env": self._env[host]}
-        order["unit"] = self.options.run.unit()
         return shell.call("target.place", order, within=max(0.0, until - monotonic()))
 
     def _slots(self, host: str) -> Json:

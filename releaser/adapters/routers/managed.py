@@ -44,6 +44,9 @@ def _free_port() -> int:
 
 
 def _replace(path: Path, text: str) -> None:
+    """What is right already is left alone: it takes no room on a full disk."""
+    if path.exists() and path.read_text() == text:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.new")
     new.write_text(text)

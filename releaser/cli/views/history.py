@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from releaser.cli.lines import Line, Style, aligned, line
+from releaser.cli.lines import KEYS, Line, Style, aligned, line
 from releaser.cli.render import clock_time, day_time
 from releaser.core.phrases import say_seconds
 from releaser.store.summaries import Summary
@@ -24,7 +24,16 @@ ENDS: dict[str, tuple[str, Style]] = {
 def history_lines(found: Sequence[Summary]) -> list[Line]:
     if not found:
         return [line("no release yet; the first one: releaser promote VERSION -e ENV")]
-    return aligned([_row(one) for one in found])
+    lines: list[Line] = []
+    for one, table_line in zip(found, aligned([_row(one) for one in found]), strict=True):
+        why = _why(one)
+        lines += [table_line, *([line(" " * KEYS, why)] if why else [])]
+    return lines
+
+
+def _why(one: Summary) -> str:
+    """On a line of its own: a column for it would be a few words wide. That a release went well needs no reason."""
+    return one.reason if one.outcome in ("promoted", None) else one.why or one.reason
 
 
 def _row(one: Summary) -> tuple[Line, ...]:
@@ -37,7 +46,6 @@ def _row(one: Summary) -> tuple[Line, ...]:
         line(f"{kind}{one.version}"),
         line(end, seconds),
         line(one.by),
-        line(one.why or one.reason),
     )
 
 

@@ -18,7 +18,7 @@ from releaser.shell.ssh.connect import Link, connect
 from releaser.shell.ssh.deadlines import Deadlines
 from releaser.shell.ssh.destination import Destination
 
-__all__ = ["Connections"]
+__all__ = ["Connections", "load_key"]
 
 STARTS = 8
 """Connections that are begun at once through one jump host: sshd's MaxStartups refuses at random above 10."""

@@ -8,19 +8,18 @@ import json
 import secrets
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 from releaser.errors import FailedError, UnknownError, UnreachableError
 from releaser.shell.base import decode, meant
-from releaser.shell.scripts import agent_bytes
 from releaser.shell.ssh.channel import Ran, run
 from releaser.shell.ssh.connect import Link
 from releaser.shell.ssh.destination import Destination
+from releaser.shell.ssh.placing import Account, Place, last_line, placed
 from releaser.shell.ssh.pool import Connections
-from releaser.shell.ssh.scripts import agent_command, install_command
+from releaser.shell.ssh.scripts import agent_command
 from releaser.shell.ssh.upload import Progress, Upload, upload
 
 __all__ = ["SshShell"]
@@ -29,17 +28,8 @@ AGAIN = 0.25
 """Seconds between two tries to hear what became of a call."""
 MARGIN = 0.1
 """The part of a call's time that is left for its answer to come back, once the host has ended it."""
-OLDEST = [3, 7]
 NOT_THERE = (b"can't open file", b"can't find '__main__'")
 """What Python says of an agent that is gone: nothing was run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the agent and the records of its calls lie on the host, absolute."""
-
-    agent: str
-    calls: str
 
 
 def _unseen(_host: str, _sent: int, _size: int) -> None:
@@ -149,40 +139,13 @@ class SshShell:
             if not self._placing.acquire(timeout=max(0.0, until - monotonic())):
                 raise UnreachableError(f"{self.name}: the agent was not placed in time, nothing was run", code="turn")
             try:
-                place = self._place = self._place or self._placed(connection, until)
+                account = Account(self.name, self.to.user, self.root, self.python, self.sudo)
+                place = self._place = self._place or placed(
+                    connection, account, self._connections.deadlines, until=until
+                )
             finally:
                 self._placing.release()
         return connection, place
-
-    def _placed(self, connection: Link, until: float) -> Place:
-        """Raises FailedError or UnreachableError for a host on which no agent can run."""
-        for new in (False, True):
-            command = install_command(self.python, self.root, new=new, sudo=self.sudo)
-            ran = self._run(connection, command, agent_bytes() if new else b"", until)
-            told = self._told(ran)
-            if told["whole"]:
-                return Place(told["agent"], told["calls"])
-        raise UnreachableError(
-            f"the agent cannot be placed on {self.name}: {told['why'] or 'it was damaged on the way'}; "
-            f"{self.root} must be writable for {self.sudo or self.to.user} and not full",
-            code="agent-start",
-        )
-
-    def _told(self, ran: Ran) -> dict[str, Any]:
-        """What install.py said, or in clear words why there is no such thing."""
-        if ran.status is None:
-            raise UnreachableError(f"{self.name} did not answer in time whether the agent is there", code="agent-start")
-        try:
-            told = json.loads(last_line(ran.stdout))
-        except ValueError:
-            raise no_python(self.name, self.python, self.sudo, ran) from None
-        if told["python"] < OLDEST:
-            raise FailedError(
-                f"{self.python} on {self.name} is Python {'.'.join(map(str, told['python']))}, and 3.7 is the oldest that will do",
-                fix=("name another one: ssh: { python: /usr/bin/python3.9 }",),
-                code="python",
-            )
-        return dict(told)
 
     def _decoded(self, verb: str, status: int, ran: Ran) -> dict[str, Any]:
         return decode(verb, self.name, status=status, stdout=last_line(ran.stdout), stderr=ran.stderr)
@@ -192,38 +155,6 @@ class SshShell:
 
     def _run(self, connection: Link, command: str, stdin: bytes, until: float) -> Ran:
         return run(connection, command, stdin, self._connections.deadlines, until=until)
-
-
-def last_line(stdout: bytes) -> bytes:
-    """The answer: what stands before it was said by the login's own profile."""
-    return stdout.rpartition(b"\n")[2]
-
-
-def no_python(host: str, python: str, sudo: str | None, ran: Ran) -> FailedError:
-    """Why nothing of ours ran: sudo, or no Python."""
-    said = ran.stderr.decode(errors="replace").strip()
-    last = said.rpartition("\n")[2][:200]
-    if sudo and "tty" in said:
-        return FailedError(
-            f"sudo on {host} wants a terminal (requiretty), and none is given to it",
-            fix=("add to sudoers: Defaults:LOGIN !requiretty",),
-            code="sudo-tty",
-        )
-    if sudo and said.startswith("sudo:"):
-        return FailedError(
-            f"sudo on {host} does not let us be {sudo} without a password: {last}",
-            fix=(f"add to sudoers: LOGIN ALL=({sudo}) NOPASSWD: {python}",),
-            code="sudo",
-        )
-    if ran.status in (126, 127):
-        return FailedError(
-            f"{host} has no {python} that could be run: {last}",
-            fix=("install Python 3.7 or later there, or name it: ssh: { python: /opt/python/bin/python3 }",),
-            code="python",
-        )
-    return FailedError(
-        f"{python} on {host} ended with status {ran.status}: {last}; it must run a script", code="python"
-    )
 
 
 def _gone(ran: Ran) -> bool:

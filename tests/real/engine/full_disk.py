@@ -54,13 +54,13 @@ def may_mount() -> bool:
         return True
 
 
-def mount(directory: str) -> list[str]:
-    return ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", directory]
+def mount(directory: str, size: int = SIZE) -> list[str]:
+    return ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", directory]
 
 
 @contextmanager
-def disk(kind: str, state: Path) -> Iterator[Tmpfs | Limit]:
-    """The directory `state` on such a disk. Nothing is left mounted."""
+def disk(kind: str, state: Path, size: int = SIZE) -> Iterator[Tmpfs | Limit]:
+    """The new directory `state` on such a disk of `size` bytes. Nothing is left mounted."""
     state.mkdir()
     if kind == "limit":
         limit = Limit(state / "journal.db")
@@ -69,7 +69,7 @@ def disk(kind: str, state: Path) -> Iterator[Tmpfs | Limit]:
         finally:
             limit.free()
         return
-    subprocess.run(mount(str(state)), check=True)
+    subprocess.run(mount(str(state), size), check=True)
     try:
         yield Tmpfs(state)
     finally:

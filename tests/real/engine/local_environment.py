@@ -50,7 +50,7 @@ strategy: canary
 steps: [ { weight: 50% }, { weight: 100% } ]
 bake: 300ms
 judge: { errors: { not_worse_than: 2x, within: 20% }, beta: 20% }
-budget: { step: 30s, release: 1m, rollback: 20s, deadman: 2s, ready: 15s }
+budget: { step: 30s, release: 1m, rollback: 20s, deadman: 2s, ready: 30s }
 """
 """The same with less evidence: where it is not the judge that is looked at."""
 SHIM = "import runpy, sys\nsys.argv[0] = 'shop.py'\nsys.argv += {arguments!r}\nrunpy.run_path('shop.py', run_name='__main__')\n"

@@ -1,20 +1,24 @@
 """kill -9, SIGSTOP, a reboot of the router: each ends on stable within T and the guard's delay, and then settled."""
 
+import json
 import os
 import signal
 import sqlite3
+import subprocess
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from local_environment import Local, events_of, failed_by_us, until_kind
 
+from releaser.core.events import Asked
 from releaser.core.values import Outcome
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 TIMER = 3.0
-POSITIONS, EVERY = 40, 5
-"""A release of the quick playbook has about forty entries; the last ones are those of the commit."""
+POSITIONS, EVERY = 40, 13
+"""Of the command line itself; a release has about forty entries. test_every_position.py has them all."""
 ENDS = (Outcome.PROMOTED, Outcome.ROLLED_BACK, Outcome.CANCELLED)
 DELAY = 1.5
 """The guard looks every 0.2 s and then writes; the rest is this machine's load."""
@@ -153,3 +157,73 @@ def test_a_rollback_goes_on_while_the_journal_is_locked(local: Local) -> None:
     summary = local.session().journal.rollout(back.id)
     assert summary is not None
     assert summary.outcome == "rolled_back"
+
+
+SLOW_STEPS = """\
+strategy: canary
+steps: [ { weight: 50%, approve: { by: "ada", within: 10m } }, { weight: 100% } ]
+bake: 30s
+judge: { errors: { not_worse_than: 2x, within: 20% }, beta: 20% }
+budget: { step: 60s, release: 5m, rollback: 10s, deadman: 3s, ready: 30s }
+"""
+"""An approval to wait for, and a bake that is long enough to be disturbed."""
+SLOW = 10.0
+"""Seconds for a machine that has much else to do."""
+MOMENTS = ("Armed", "Shifted", "ApprovalAsked", "baking")
+
+
+def until_moment(local: Local, process: Any, moment: str) -> None:
+    """The release waits for its approval, or bakes with all users on the candidate."""
+    if moment != "baking":
+        until_kind(process, moment)
+        return
+    until_kind(process, "ApprovalAsked")
+    local.session().ask(Asked("approve", "ada"), wait=time.sleep)
+    told = until_kind(process, "Shifted")
+    assert dict(told["event"]["split"]["weights"]).popitem()[1] == 100, told
+
+
+def drill(
+    local: Local, moment: str, disturb: Callable[["subprocess.Popen[str]"], None], wake: Callable[..., None]
+) -> None:
+    """The guard goes back in time, what wakes afterwards writes nothing forward, and in the end nothing is armed."""
+    (local.root / "playbooks" / "quick.yaml").write_text(SLOW_STEPS)
+    local.build("1.1.0")
+    with local.traffic() as load, local.spawn("promote", "1.1.0") as process:
+        until_moment(local, process, moment)
+        disturb(process)
+        local.until(lambda: local.split() == {"1.0.0": 100}, TIMER + SLOW, "the guard goes back")
+        local.until(lambda: local.ledger().armed_left is None, TIMER + SLOW, "it has fired")
+        fence = local.ledger().fence
+        wake(process)
+        rest = [told["event"] for told in events_of(process) if "event" in told]
+        assert process.wait() == 3, rest[-1:]
+        assert [one for one in rest if one["kind"] == "Shifted" and not one["urgent"]] == []
+        assert local.ledger().fence >= fence
+        assert local.settled()
+        generation = local.ledger().generation
+        time.sleep(TIMER + DELAY)
+        assert (local.split(), local.ledger().generation) == ({"1.0.0": 100}, generation), "something was still armed"
+    assert failed_by_us(load.results) == []
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_holder_that_sleeps_at_any_step_goes_forward_no_more(local: Local, moment: str) -> None:
+    drill(
+        local,
+        moment,
+        lambda process: os.killpg(process.pid, signal.SIGSTOP),
+        lambda process: os.killpg(process.pid, signal.SIGCONT),
+    )
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_reboot_of_the_router_at_any_step_goes_back(local: Local, moment: str) -> None:
+    drill(local, moment, lambda _: reboot(local), lambda _: None)
+
+
+def reboot(local: Local) -> None:
+    """Another boot id, and the guard of the old boot is no more: the next agent that comes by starts one."""
+    guard = json.loads((local.site / "guard.json").read_text())["pid"]
+    (local.site / "boot_id").write_text("another boot\n")
+    os.kill(guard, signal.SIGKILL)

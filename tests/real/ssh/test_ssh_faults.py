@@ -16,6 +16,7 @@ from ssh_lab import PORT, Lab, Server, until
 from releaser.errors import UnknownError, UnreachableError
 from releaser.shell.known_hosts import parse
 from releaser.shell.ssh import Destination, SshShell
+from releaser.shell.ssh.pool import STARTS
 
 pytestmark = pytest.mark.real
 SITE = {"state": "~/site"}
@@ -212,6 +213,30 @@ def test_one_connection_to_the_jump_host_serves_all(lab: Lab) -> None:
         answers = list(workers.map(lambda shell: shell.call("ledger.read", SITE, within=60)["fence"], shells))
     assert answers == [0, 0, 0]
     assert bastion.log().count("Accepted publickey") == 1
+
+
+def test_few_connections_at_once_are_begun_through_a_jump_host(lab: Lab) -> None:
+    """sshd's MaxStartups is 10. What is behind the jump host says nothing, so that a start lasts until it is hung up."""
+    jump, pool = lab.to(lab.server()), lab.pool()
+    pool.get(jump, until=time.monotonic() + 30)
+    logins = [
+        Destination("127.0.77.202", f"user{n}", parse("", ""), PORT, jump=jump, connect=60) for n in range(STARTS + 1)
+    ]
+
+    def start(login: Destination, within: float) -> str:
+        with pytest.raises(UnreachableError) as caught:
+            pool.get(login, until=time.monotonic() + within)
+        return caught.value.code
+
+    with socket.create_server(("127.0.77.202", PORT)) as silent, ThreadPoolExecutor(STARTS) as workers:
+        first = [workers.submit(start, login, 60.0) for login in logins[:STARTS]]
+        silent.settimeout(30)
+        accepted = [silent.accept()[0] for _ in first]
+        assert start(logins[STARTS], 0.5) == "turn"
+        silent.close()
+        for one in accepted:
+            one.close()
+        assert {future.result() for future in first} <= {"handshake", "jump"}
 
 
 def test_a_jump_host_that_does_not_reach_the_host(lab: Lab) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,17 @@ def test_a_key_file_that_is_none(lab: Lab, content: str | None) -> None:
 @pytest.mark.parametrize("weak", ["Ciphers aes128-cbc,3des-cbc", "MACs hmac-sha1,hmac-md5\nCiphers aes128-ctr"])
 def test_a_server_with_broken_algorithms_only(lab: Lab, weak: str) -> None:
     refused(lab, lab.server(weak), "algorithms")
+
+
+def test_the_cipher_is_the_one_that_costs_least(lab: Lab) -> None:
+    server, pool = lab.server(), lab.pool()
+    link = pool.get(lab.to(server), until=time.monotonic() + 30)
+    assert link.transport.local_cipher == "aes128-gcm@openssh.com"
+
+
+def test_a_server_without_that_cipher(lab: Lab) -> None:
+    server = lab.server("Ciphers aes256-ctr")
+    assert lab.shell(server).call("ledger.read", SITE, within=20)["fence"] == 0
 
 
 def test_a_host_without_python(lab: Lab) -> None:

@@ -141,7 +141,6 @@ class Stage:
 
     def clear(self) -> None:
         self.pool.close()
-        for slot in self.ports:
-            self.systemctl("disable", "--now", slot=slot)
-        self.host.run("rm", "-f", f"/etc/systemd/system/{self.name}@.service", f"/etc/sudoers.d/{self.name}")
-        self.host.run("systemctl", "daemon-reload")
+        units = " ".join(f"{self.name}@{slot}.service" for slot in self.ports)
+        files = f"/etc/systemd/system/{self.name}@.service /etc/sudoers.d/{self.name}"
+        self.host.run("sh", "-c", f"systemctl disable --quiet --now {units}; rm -f {files}")

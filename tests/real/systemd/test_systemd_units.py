@@ -2,7 +2,7 @@ import time
 
 import pytest
 from nspawn_host import until
-from systemd_stage import SECRET, Stage
+from systemd_stage import ORDERS, SECRET, Stage
 
 from releaser.errors import FailedError
 
@@ -41,10 +41,10 @@ def test_what_the_application_is_given_reaches_it_and_nobody_else(stage: Stage) 
 
 def test_values_that_systemd_would_print_are_refused_before_anything_changes(stage: Stage) -> None:
     target, release = stage.release("1.0.0", {"BELL": "ring\a", "RETURN": "one\r\ntwo", "FINE": "a\tb\n"})
-    target.place(release, fence=1, within=20)
     with pytest.raises(FailedError, match="BELL, RETURN: systemd takes no control characters"):
-        target.start(release, "blue", fence=1, within=20)
+        target.place(release, fence=1, within=20)
     assert stage.look()["state"] == "empty"
+    assert stage.host.run("ls", f"{stage.path}/releases") == ""
 
 
 def test_a_start_that_fails_shows_the_end_of_the_journal_and_leaves_nothing_running(stage: Stage) -> None:
@@ -126,21 +126,29 @@ def test_logs_are_the_journal_s_and_begin_with_the_release(stage: Stage) -> None
     until(lambda: "up new" in other.logs("blue", cursors={"web1": own.cursor}, within=20)[0]["web1"].lines)
 
 
-def test_a_missing_unit_and_missing_rights_are_named_with_the_remedy(stage: Stage) -> None:
+def test_a_missing_unit_is_named_before_anything_is_placed(stage: Stage) -> None:
     target, release = stage.release("1.0.0", systemd="nobody@{slot}.service", sudo=True)
-    target.place(release, fence=1, within=20)
     with pytest.raises(FailedError, match=r"no usable unit nobody@blue\.service: systemd says not-found"):
-        target.start(release, "blue", fence=1, within=20)
-    stage.allow("start --no-block", user="root")
-    target, release = stage.release("1.0.1")
-    target.place(release, fence=1, within=20)
+        target.place(release, fence=1, within=20)
+    assert stage.host.run("ls", f"{stage.path}/releases") == ""
+
+
+def test_every_right_that_is_missing_is_named_with_its_line_before_anything_is_placed(stage: Stage) -> None:
+    stage.allow(*(order for order in ORDERS if order not in ("stop --no-block", "enable")))
+    target, release = stage.release("1.0.0")
     with pytest.raises(
-        FailedError, match="deploy may not do this without a password: /usr/bin/systemctl start"
+        FailedError, match=r"deploy may not do this .*: /usr/bin/systemctl stop .* and 3 more"
     ) as raised:
+        target.place(release, fence=1, within=20)
+    (fix,) = raised.value.fix
+    line = fix.removeprefix("add to sudoers on the host: ")
+    assert stage.host.run("ls", f"{stage.path}/releases") == ""
+    stage.host.run("tee", "-a", f"/etc/sudoers.d/{stage.name}", stdin=line + "\n")
+    target.place(release, fence=1, within=20)
+    stage.allow("start --no-block", user="root")  # taken away meanwhile
+    with pytest.raises(FailedError, match="deploy may not do this without a password: /usr/bin/systemctl start"):
         target.start(release, "blue", fence=1, within=20)
-    line = f"deploy ALL=(root) NOPASSWD: /usr/bin/systemctl start --no-block {stage.name}@blue.service"
-    assert raised.value.fix == (f"add to sudoers on the host: {line}",)
-    target, release = stage.release("1.0.2", systemd=f"{stage.name}@.service")
+    target, release = stage.release("1.0.1", systemd=f"{stage.name}@.service")
     target.place(release, fence=1, within=20)
     with pytest.raises(FailedError, match="may not do this without a password") as raised:
         target.start(release, "blue", fence=1, within=20)

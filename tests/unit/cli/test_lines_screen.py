@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from releaser.cli.lines import aligned, line, plain, row, text_of, width_of, wrapped
-from releaser.cli.render import Screen
+from releaser.cli.render import ANSI, STYLES, Screen
 
 
 @given(st.text())
@@ -96,3 +96,12 @@ def test_colour_only_where_it_is_wanted() -> None:
     ):
         Screen(stream, io.StringIO(), color=color, overflow=Path).data([line(("bad", "bad"))])
         assert ("\x1b[" in stream.getvalue()) == colored
+
+
+def test_no_style_is_lost_on_a_white_or_a_black_ground() -> None:
+    """No yellow, white, black, grey or dim, plain or bright; and nothing but bold for what has no meaning of its own."""
+    codes = {code for style in ANSI.values() for code in style.split(";") if code}
+    assert codes <= {"1", "31", "32", "35"}
+    words = {word for style in STYLES.values() for word in style.split()}
+    assert words <= {"bold", "red", "green", "magenta"}
+    assert ANSI.keys() == STYLES.keys()

@@ -12,7 +12,7 @@ from releaser.config.playbook import load_playbook
 from releaser.config.read import load_environment
 from releaser.core.codec import decode_plan, encode_plan
 from releaser.core.plan import Plan, Undo
-from releaser.core.values import Release, Split
+from releaser.core.values import Release, Slot, Split
 from releaser.engine.registry import Registry
 from releaser.ports import Frozen, Holder, LedgerState, RouterState
 
@@ -243,7 +243,7 @@ def test_a_target_that_does_not_answer_is_refused_by_name(environment: Environme
 
 
 def test_a_slot_whose_port_somebody_else_has_is_refused_by_name(environment: Environment) -> None:
-    taken = {"green": "on web1 of web the port of slot green is taken by pid 7 (nc -l)"}
+    taken: dict[Slot, str] = {"green": "on web1 of web the port of slot green is taken by pid 7 (nc -l)"}
     made = compile_promotion(environment, CANARY, NEW, both(), taken=taken)
     assert isinstance(made, Refusals)
     assert (made.items[0].code, "pid 7 (nc -l), which releaser did not start" in made.items[0].why) == (

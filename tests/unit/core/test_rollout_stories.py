@@ -18,7 +18,7 @@ from releaser.engine.messages import Person
 from releaser.engine.recorder import Recorder
 from releaser.engine.recover import resume, take_over
 from releaser.onhost.clock import Now
-from releaser.ports import World
+from releaser.ports import Claim, World
 from releaser.testing.fakes import (
     DirectLine,
     FakeClock,
@@ -307,6 +307,16 @@ def test_a_router_that_a_rollback_took_is_lost_and_was_not_changed_by_somebody_e
     assert said == [seen, e.Lost("web/lb1", "back.1 took it over")]
 
 
+def test_what_a_rollback_from_elsewhere_took_is_told_as_taken() -> None:
+    town = held_after_a_bad_verdict()
+    claim = Claim("bo", "back.1", OLD, None, PLAN.binding, 20.0)
+    town.world.sites["web/lb1"].ledger.acquire(claim, town.now.fence + 1, force=True, within=5.0)
+    r = town.end()
+    assert r.turned is not None
+    assert (r.turned.cause, r.turned.mark_bad) == ("superseded", False)
+    assert r.turned.why == "web/lb1 was taken over by a rollback or another release"
+
+
 def test_the_first_release_is_one_shift_and_has_no_way_back() -> None:
     first = replace(PLAN, origin=None, before=None, binding=(("blue", NEW.id),), steps=(Step(100),))
     town = Town(first=True)
@@ -418,6 +428,8 @@ def test_a_timer_that_fired_is_noticed_and_the_router_is_taken_again_to_be_settl
     r = town.end()
     assert r.outcome is Outcome.ROLLED_BACK
     assert "Fired" in town.story()
+    assert r.turned is not None
+    assert r.turned.why == "web/lb1 went back by its own timer"
     assert town.site.ledger["candidate"] is None
     assert town.site.ledger["settled"][1] == "reverted"
 

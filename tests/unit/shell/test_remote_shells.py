@@ -21,6 +21,7 @@ def shell(folder: Path, **ssh: Any) -> SshShell:
 
 def test_what_the_environment_says_is_what_is_reached(tmp_path: Path) -> None:
     (tmp_path / "known_hosts").touch()
+    paramiko.ECDSAKey.generate().write_private_key_file(str(tmp_path / "id"))
     keys = {"known_hosts": "./known_hosts", "key": "./id", "jump": "bastion", "user": "deploy", "port": 2222}
     made = shell(tmp_path, **keys, agent=False, sudo="shop", python="/opt/python3", connect="3s")
     to = made.to
@@ -41,6 +42,14 @@ def test_what_the_environment_says_is_what_is_reached(tmp_path: Path) -> None:
 def test_a_missing_known_hosts_is_said_before_anything_is_reached(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="known_hosts"):
         shell(tmp_path, known_hosts="./known_hosts")
+
+
+def test_a_key_that_is_none_is_said_before_anything_is_reached(tmp_path: Path) -> None:
+    (tmp_path / "known_hosts").touch()
+    (tmp_path / "id").write_text("no key")
+    for key in ("./id", "./none"):
+        with pytest.raises(ConfigError, match="correct ssh"):
+            shell(tmp_path, known_hosts="./known_hosts", key=key)
 
 
 def test_the_hosts_of_one_login_share_what_they_can(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from releaser.errors import FailedError
 from releaser.shell import agent_bytes, agent_name
 from releaser.shell.ssh.channel import Ran
+from releaser.shell.ssh.placing import Account, no_python
 from releaser.shell.ssh.scripts import agent_command, agent_digest, install_command, receive_command
-from releaser.shell.ssh.shell import no_python
 
 PYTHON = sys.executable
 
@@ -79,7 +79,7 @@ def test_what_is_not_what_was_sent_is_no_file(tmp_path: Path, size: int, digest:
     ],
 )
 def test_why_nothing_of_ours_ran(sudo: str | None, status: int, said: str, code: str) -> None:
-    error = no_python("web1", "python3", sudo, Ran(status, b"", said.encode()))
+    error = no_python(Account("web1", "deploy", "/srv/shop", "python3", sudo), Ran(status, b"", said.encode()))
     assert isinstance(error, FailedError)
     assert (error.code, "web1" in error.message) == (code, True)
 

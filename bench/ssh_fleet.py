@@ -148,6 +148,8 @@ def worker(root: Path, way: str, what: str) -> None:
     import fabric  # type: ignore[import-untyped]  # noqa: F401 - imported before the clock starts, by both
     import paramiko  # noqa: F401
 
+    import releaser.shell.ssh.upload  # noqa: F401
+
     addresses = json.loads((root / "hosts.json").read_text())
     made: dict[str, Any] = {}
     began = time.perf_counter()

@@ -21,6 +21,9 @@ PARTS = {
     "haproxy": ("the HAProxy router against a real HAProxy", "apt-get install haproxy"),
     "nginx": ("the nginx router against a real nginx", "apt-get install nginx-light"),
     "sshd": ("hosts over a real SSH server", "apt-get install openssh-server"),
+    "systemd-nspawn": ("hosts with systemd", "apt-get install systemd-container, as root"),
+    "debootstrap": ("the file system of such a host", "apt-get install debootstrap, as root"),
+    "nft": ("a network that falls silent", "apt-get install nftables, as root"),
     "tmux": ("the terminal views in a real terminal", "apt-get install tmux"),
 }
 

@@ -82,8 +82,8 @@ def instance(template: str, slot: str) -> str:
     return template.replace("{slot}", slot) if "{slot}" in template else template.replace("@.", f"@{slot}.", 1)
 
 
-def expect_systemd(runs: Path = RUNS) -> None:
-    if not runs.is_dir():
+def expect_systemd() -> None:
+    if not RUNS.is_dir():
         raise Refusal(
             "failed",
             "this host does not run systemd, and the environment says that a unit of it runs the slots",

@@ -61,6 +61,8 @@ def _stop(place: Home, slot: str) -> str:
         view = look(place, slot)
         if not want.get("retire") or view.release != want.get("release") or not view.status.get("unit"):
             return "called off"
+        if not view.busy:
+            return "stopped already"
         files.write_json(place.want(slot), {**want, "retire": None, "stop": True})
         unit.tell(unit_of(view.status), "stop", "--no-block")
     return "stopped"

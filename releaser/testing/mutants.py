@@ -52,7 +52,7 @@ def try_all(patches: Iterable[Path], *, seeds: int, first: int = 0, workers: int
 def try_one(patch: Path, *, seeds: int, first: int = 0) -> Caught:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "releaser"
-        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PACKAGE, copy)  # with what is compiled of it: only the patched file is compiled again
         for name in ("playbooks", "environments"):
             shutil.copytree(PACKAGE.parent / name, Path(folder) / name)
         applied = subprocess.run(

@@ -181,7 +181,7 @@ def covered(places: Sequence[Place], scene: Scene) -> tuple[list[str], list[str]
             except AssertionError as error:
                 wrong.append(f"{place.name}, {position}: {error}")
 
-    threads = [threading.Thread(target=work, args=(place,)) for place in places]
+    threads = [threading.Thread(target=work, args=(place,), daemon=True) for place in places]
     for thread in threads:
         thread.start()
     for thread in threads:

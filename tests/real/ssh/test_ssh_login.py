@@ -78,6 +78,17 @@ def test_a_server_with_broken_algorithms_only(lab: Lab, weak: str) -> None:
     refused(lab, lab.server(weak), "algorithms")
 
 
+def test_files_of_the_users_change_nothing(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither OpenSSH's nor Fabric's: a pipeline reaches what a laptop reaches."""
+    home = tmp_path / "somebody"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh" / "config").write_text("Host *\n  Port 1\n  User nobody\n  ProxyCommand false\n")
+    (home / ".fabric.yaml").write_text("port: 1\nuser: nobody\ngateway: nowhere\n")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("FABRIC_PORT", "1")
+    assert lab.shell(lab.server()).call("ledger.read", SITE, within=20)["fence"] == 0
+
+
 def test_the_cipher_is_the_one_that_costs_least(lab: Lab) -> None:
     server, pool = lab.server(), lab.pool()
     link = pool.get(lab.to(server), until=time.monotonic() + 30)

@@ -44,6 +44,7 @@ def test_by_way_of_a_jump_host_from_the_command_line() -> None:
         with site.traffic() as load:
             bad = site.command("promote", "1.1.0")
         assert bad.returncode == 3, bad.stdout + bad.stderr
+        assert "Traceback" not in first.stderr + bad.stderr
         assert json.loads(bad.stdout)["outcome"] == "rolled_back"
         assert [one for one in load.results if one.failed_by_us] == []
         assert [one.home.joinpath("shop").is_dir() for one in site.hosts] == [True, True]

@@ -45,6 +45,8 @@ def lacking() -> str | None:
         return f"no {', '.join(absent)}: apt-get install systemd-container debootstrap util-linux iproute2"
     if os.geteuid() != 0:
         return "containers need root: run as root, or sudo -E make test"
+    if subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False).returncode:
+        return "this root may not make namespaces: run on a machine or in a container that has CAP_SYS_ADMIN"
     return None
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from releaser.onhost import unit
 from releaser.onhost.answers import Refusal
 from releaser.onhost.unit import Facts, expect_systemd, instance, parse
 from releaser.onhost.unit_adopt import named
@@ -123,8 +124,10 @@ def test_values_of_variables_are_masked_the_longest_first() -> None:
     assert masked("info: key correct-horse, half correct", env) == "info: key ***, half ***"
 
 
-def test_a_host_without_systemd_is_told_what_to_write_instead(tmp_path: Path) -> None:
-    expect_systemd(tmp_path)
+def test_a_host_without_systemd_is_told_what_to_write_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unit, "RUNS", tmp_path)
+    expect_systemd()
+    monkeypatch.setattr(unit, "RUNS", tmp_path / "system")
     with pytest.raises(Refusal, match="does not run systemd") as raised:
-        expect_systemd(tmp_path / "system")
+        expect_systemd()
     assert "run: { command: ... }" in raised.value.fix[0]

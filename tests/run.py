@@ -1,7 +1,7 @@
 """`make test`: every test with coverage, then what this machine could not run and what would enable it.
 
-Two processes share the work: one computes (tests/unit), one mostly waits for real servers (tests/real). With CI=true every part
-is required: a skipped test is a failure. Exit status 0 means that all of it passed.
+Three processes share the work: one computes (tests/unit), two mostly wait, for whole releases and for everything else that is
+real. With CI=true every part is required: a skipped test is a failure. Exit status 0 means that all of it passed.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
-SUITES = ("tests/unit", "tests/real")
+RELEASES = ("tests/real/cli", "tests/real/engine")
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 COVERED = 90
 PARTS = {
@@ -36,6 +36,14 @@ def missing() -> dict[str, tuple[str, str]]:
 def run(*argv: str, **more: str) -> int:
     print("+", " ".join(Path(argv[0]).name if i == 0 else a for i, a in enumerate(argv)), flush=True)
     return subprocess.run(argv, cwd=ROOT, env={**os.environ, **more}, check=False).returncode
+
+
+def shares() -> list[list[str]]:
+    """What each process runs: together all of tests/."""
+    real = sorted(
+        str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "real").iterdir() if any(path.glob("test_*.py"))
+    )
+    return [["tests/unit"], [*RELEASES], [folder for folder in real if folder not in RELEASES]]
 
 
 class Suite:
@@ -85,7 +93,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="releaser-tests-") as scratch:
         for old in ROOT.glob(".coverage*"):
             old.unlink()
-        asked = [sys.argv[1:]] if sys.argv[1:] else [[suite] for suite in SUITES]
+        asked = [sys.argv[1:]] if sys.argv[1:] else shares()
         suites = [Suite(Path(scratch) / str(number), words) for number, words in enumerate(asked)]
         status = any([suite.ended() for suite in suites])  # noqa: C419 - each is waited for
         run(sys.executable, "-m", "coverage", "combine", "-q")

@@ -93,13 +93,15 @@ class Dying:
 
     def _dying(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def dying(*args: Any, **kwargs: Any) -> Any:
-            self.reaper.passes(f"before effect {name}")
-            middle = threading.Timer(IN_THE_MIDDLE, self.reaper.passes, (f"during effect {name}",))
+            # A start ends what its slot still keeps warm, if anything: that stop has numbers of its own.
+            effect = "stop at once" if name == "stop" and not kwargs["after"] else name
+            self.reaper.passes(f"before effect {effect}")
+            middle = threading.Timer(IN_THE_MIDDLE, self.reaper.passes, (f"during effect {effect}",))
             middle.daemon = True
             middle.start()
             answer = call(*args, **kwargs)
             middle.cancel()
-            self.reaper.passes(f"after effect {name}")
+            self.reaper.passes(f"after effect {effect}")
             return answer
 
         return dying

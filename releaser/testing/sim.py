@@ -75,7 +75,8 @@ class Tally:
         """What was seen too seldom to be called tested."""
         if self.releases < ENOUGH:
             return []
-        least = RAREST * self.releases - 3 * (RAREST * self.releases) ** 0.5  # seen so seldom by chance once in a thousand
+        expected = RAREST * self.releases
+        least = expected - 3 * expected**0.5  # by chance a count is below that once in a thousand
         seen = [(outcome, self.outcomes[outcome]) for outcome in OUTCOMES]
         seen += [(phase.value, self.phases[phase.value]) for phase in Phase]
         seen += [(fault, self.faults[fault]) for fault in FAULTS]

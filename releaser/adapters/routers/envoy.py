@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from releaser.adapters.routers import envoy_config
 from releaser.adapters.routers.dialect import Recipe
+from releaser.adapters.routers.options import Address, RouterOptions
 from releaser.adapters.routers.slots import shares, split_of
 from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
 from releaser.errors import FailedError
@@ -17,49 +18,30 @@ from releaser.ports import RouterState
 
 __all__ = ["EnvoyOptions", "EnvoyRouter"]
 
-Port = Annotated[int, Field(ge=1, le=65535)]
-Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+:[1-9][0-9]{0,4}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$")]
-Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(?:ms|s|m)$")]
 
 LOOK_WITHIN = 2.0
 """Seconds for Envoy to take up a renamed route file; it needs a few milliseconds."""
 COUNTED = ("upstream_rq_completed", "upstream_rq_5xx", "upstream_rq_active", "upstream_rq_pending_active")
 
 
-class EnvoyOptions(BaseModel):
+class EnvoyOptions(RouterOptions):
     """`router: { kind: envoy, ... }`. A managed one needs `listen` only; an Envoy of your own needs `admin` and `rds`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: Literal["envoy"] = "envoy"
-    managed: bool = False
-    """releaser itself writes the configuration and keeps Envoy running, beside the local environment's slots."""
-    listen: Port | None = None
-    """Managed only: the port that users reach, on `address`."""
-    address: Annotated[str, Field(pattern=r"^[0-9a-f.:]+$")] = "127.0.0.1"
-    """Managed only: the address that it listens on."""
-    hosts: tuple[str, ...] = ()
-    """The machines that Envoy runs on; none: this machine."""
     admin: Address | None = None
     """HOST:PORT of the admin interface, as seen from Envoy's own host. Managed: a free port is taken."""
     rds: str | None = None
     """The file that Envoy watches for its routes (path_config_source)."""
     route: Name = "releaser"
     """The name of the route configuration in that file."""
-    clusters: dict[Slot, Name] = {"blue": "blue", "green": "green"}
+    clusters: dict[Slot, Name] = Field(default={"blue": "blue", "green": "green"})
     """The cluster of each slot."""
-    timeout: Duration = "15s"
-    """After this time a request that hangs ends as a 504, and counts as failed."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if set(self.clusters) != set(SLOTS) or len(set(self.clusters.values())) != len(SLOTS):
             raise ValueError("clusters names one cluster for blue and another one for green")
-        if self.admin is not None and int(self.admin.rpartition(":")[2]) > 65535:
-            raise ValueError("the port of admin is at most 65535")
-        if self.managed and self.listen is None:
-            raise ValueError("a managed Envoy needs the port that users reach: listen: 8080")
         if not self.managed and (self.admin is None or self.rds is None):
             raise ValueError("an Envoy of your own needs admin: HOST:PORT and rds: PATH; or set managed: true")
         return self

@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from releaser.adapters.routers.dialect import Recipe
 from releaser.adapters.routers.haproxy_config import GENERATION_KEY, generation_map
+from releaser.adapters.routers.options import RouterOptions
 from releaser.adapters.routers.slots import shares, split_of
 from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
 from releaser.errors import FailedError
@@ -16,10 +17,8 @@ from releaser.ports import RouterState
 
 __all__ = ["HAProxyOptions", "HAProxyRouter"]
 
-Port = Annotated[int, Field(ge=1, le=65535)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
 Path = Annotated[str, Field(pattern=r"^/[^\s;\\]+$")]
-Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(?:ms|s|m)$")]
 Balance = Literal["roundrobin", "leastconn", "random", "static-rr", "source", "uri"]
 
 STATIC = ("static-rr", "source", "uri")
@@ -31,20 +30,10 @@ SUCCESS = ""
 ANSWERED = ("hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other")
 
 
-class HAProxyOptions(BaseModel):
+class HAProxyOptions(RouterOptions):
     """`router: { kind: haproxy, ... }`. Its configuration must have `load-server-state-from-file global`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: Literal["haproxy"] = "haproxy"
-    managed: bool = False
-    """releaser itself writes the configuration and keeps HAProxy running, beside the local environment's slots."""
-    listen: Port | None = None
-    """Managed only: the port that users reach, on `address`."""
-    address: Annotated[str, Field(pattern=r"^[0-9a-f.:]+$")] = "127.0.0.1"
-    """Managed only: the address that it listens on."""
-    hosts: tuple[str, ...] = ()
-    """The machines that HAProxy runs on; none: this machine."""
     socket: Path | None = None
     """The Runtime API, at level admin."""
     backend: Name = "app"
@@ -57,15 +46,11 @@ class HAProxyOptions(BaseModel):
     """A map file that the configuration uses, with the line "generation 0"."""
     balance: Balance = "roundrobin"
     """The backend's algorithm; `static-rr`, `source` and `uri` cannot share out traffic."""
-    timeout: Duration = "15s"
-    """Managed only: `timeout server`; after it a request that hangs ends as a 504, and counts as failed."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if "{slot}" not in self.server or re.search(r"[{}]", re.sub(r"\{(?:slot|host)\}", "", self.server)):
             raise ValueError("server is a name with {slot}, and {host} where there are several hosts")
-        if self.managed and self.listen is None:
-            raise ValueError("a managed HAProxy needs the port that users reach: listen: 8080")
         if not self.managed and (self.socket is None or self.state_file is None or self.map is None):
             raise ValueError("a HAProxy of your own needs socket, state_file and map; or set managed: true")
         return self

@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from releaser.adapters.routers import nginx_config
 from releaser.adapters.routers.dialect import Recipe
+from releaser.adapters.routers.options import Address, RouterOptions
 from releaser.adapters.routers.slots import shares, split_of
 from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
 from releaser.errors import FailedError
@@ -15,11 +16,8 @@ from releaser.ports import RouterState
 
 __all__ = ["NginxOptions", "NginxRouter"]
 
-Port = Annotated[int, Field(ge=1, le=65535)]
-Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+:[1-9][0-9]{0,4}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
 Path = Annotated[str, Field(pattern=r"^/[^\s;{}\\\"']+$")]
-Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(?:ms|s|m)$")]
 Word = Annotated[str, Field(min_length=1, max_length=300)]
 
 LOOK_WITHIN = 5.0
@@ -30,22 +28,12 @@ ones (ngx_master_process_cycle), so one new answer proves little."""
 LARGEST_LOG = 64 << 20
 
 
-class NginxOptions(BaseModel):
+class NginxOptions(RouterOptions):
     """`router: { kind: nginx, ... }`. The configuration of an nginx of your own sends requests to the upstream named
     `UPSTREAM_$releaser_slot` and logs `$releaser_slot $status`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: Literal["nginx"] = "nginx"
-    managed: bool = False
-    """releaser itself writes the configuration and keeps nginx running, beside the local environment's slots."""
-    listen: Port | None = None
-    """Managed only: the port that users reach, on `address`."""
-    address: Annotated[str, Field(pattern=r"^[0-9a-f.:]+$")] = "127.0.0.1"
-    """Managed only: the address that it listens on."""
-    hosts: tuple[str, ...] = ()
-    """The machines that nginx runs on; none: this machine."""
     include: Path | None = None
     """The file that the http block includes and that releaser writes."""
     log: Path | None = None
@@ -58,15 +46,9 @@ class NginxOptions(BaseModel):
     """What says whether the configuration is sound, before nginx is told to read it."""
     reload: tuple[Word, ...] = ("nginx", "-s", "reload")
     """What makes nginx read it."""
-    timeout: Duration = "15s"
-    """Managed only: after this time a request that hangs ends as a 504, and counts as failed."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.status is not None and int(self.status.rpartition(":")[2]) > 65535:
-            raise ValueError("the port of status is at most 65535")
-        if self.managed and self.listen is None:
-            raise ValueError("a managed nginx needs the port that users reach: listen: 8080")
         if not self.managed and (self.include is None or self.log is None or self.status is None):
             raise ValueError("an nginx of your own needs include, log and status; or set managed: true")
         return self

@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from releaser.adapters.routers import traefik_config
 from releaser.adapters.routers.dialect import Recipe
+from releaser.adapters.routers.options import Address, RouterOptions
 from releaser.adapters.routers.slots import shares, split_of
 from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
 from releaser.errors import FailedError
@@ -16,11 +17,8 @@ from releaser.ports import RouterState
 
 __all__ = ["TraefikOptions", "TraefikRouter"]
 
-Port = Annotated[int, Field(ge=1, le=65535)]
-Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+:[1-9][0-9]{0,4}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
 Path = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]+\.ya?ml$")]
-Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(?:ms|s|m)$")]
 
 LOOK_WITHIN = 10.0
 """Seconds for Traefik to take up a renamed file: it waits 50 ms for more where releaser runs it, 2 s by its own default, and
@@ -31,41 +29,25 @@ COUNTED = re.compile(r"^traefik_service_requests_total\{(?P<labels>[^}]*)\} (?P<
 LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
-class TraefikOptions(BaseModel):
+class TraefikOptions(RouterOptions):
     """`router: { kind: traefik, ... }`. A managed one needs `listen` only; a Traefik of your own needs `api` and `file`, and a route
     to the service `service` with the middleware `SERVICE-generation`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: Literal["traefik"] = "traefik"
-    managed: bool = False
-    """releaser itself writes the configuration and keeps Traefik running, beside the local environment's slots."""
-    listen: Port | None = None
-    """Managed only: the port that users reach, on `address`."""
-    address: Annotated[str, Field(pattern=r"^[0-9a-f.:]+$")] = "127.0.0.1"
-    """Managed only: the address that it listens on."""
-    hosts: tuple[str, ...] = ()
-    """The machines that Traefik runs on; none: this machine."""
     api: Address | None = None
     """HOST:PORT of the API and the Prometheus metrics, as seen from Traefik's own host. Managed: a free port is taken."""
     file: Path | None = None
     """A file of its own, in the directory that Traefik's file provider watches."""
     service: Name = "releaser"
     """The name of the weighted service in that file."""
-    services: dict[Slot, Name] = {"blue": "blue", "green": "green"}
+    services: dict[Slot, Name] = Field(default={"blue": "blue", "green": "green"})
     """The service of each slot, defined by the same provider."""
-    timeout: Duration = "15s"
-    """Managed only: after this time a request that hangs ends as a 504, and counts as failed."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if set(self.services) != set(SLOTS) or len(set(self.services.values())) != len(SLOTS):
             raise ValueError("services names one service for blue and another one for green")
-        if self.api is not None and int(self.api.rpartition(":")[2]) > 65535:
-            raise ValueError("the port of api is at most 65535")
-        if self.managed and self.listen is None:
-            raise ValueError("a managed Traefik needs the port that users reach: listen: 8080")
         if not self.managed and (self.api is None or self.file is None):
             raise ValueError("a Traefik of your own needs api: HOST:PORT and file: PATH; or set managed: true")
         return self

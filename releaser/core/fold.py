@@ -161,7 +161,9 @@ def _rehearsed(r: Rollout, event: e.Rehearsed, at: float) -> Rollout:
 
 
 def _armed(r: Rollout, event: e.Armed, at: float) -> Rollout:
-    return replace(r, armed=r.armed | {event.router}, pending=_without(r, Arm, event.router))
+    """From here on no timer but ours can change the router: what was seen there before is not believed any more."""
+    looked = {name: seen for name, seen in r.looked.items() if name != event.router}
+    return replace(r, armed=r.armed | {event.router}, looked=looked, pending=_without(r, Arm, event.router))
 
 
 def _step_begun(r: Rollout, event: e.StepBegun, at: float) -> Rollout:

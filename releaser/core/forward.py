@@ -80,7 +80,10 @@ def _arming(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     elif r.paused or r.held:
         return
     elif r.recovered and r.recovered.finish and r.step >= 0:
-        d.record.append(e.StepBegun(r.step, r.plan.steps[r.step].weight))
+        if r.may_finish:
+            d.record.append(e.StepBegun(r.step, r.plan.steps[r.step].weight))
+        else:
+            d.record.append(turn_back("recovery", "a router went back by itself before it was armed again"))
     elif r.passed is None:
         d.record.append(
             e.Passed(-1, "probes", f"{r.plan.health.passes} good answers in a row, version {r.plan.to.version}")

@@ -254,11 +254,15 @@ def _rehearse(command: Rehearse, attempt: int, r: Rollout, world: World, clock: 
 
 
 def _arm(command: Arm, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    """Whoever goes on after a crash reads once more: until now the dead one's timer could still run out and go back."""
     timer = r.plan.budget.deadman
     world.sites[command.router].switch.arm(
         _home(r), r.plan.binding, generation_of(r.fence, GUARD_GENERATION), fence=r.fence, timer=timer, within=5.0
     )
-    return (e.Armed(command.router, timer),)
+    armed = e.Armed(command.router, timer)
+    if r.recovered and r.recovered.finish:
+        return (armed, *_look(Look(command.router), attempt, r, world, clock))
+    return (armed,)
 
 
 def _home(r: Rollout) -> Any:

@@ -198,6 +198,11 @@ class Invariants(Memory, WorldWatcher):
         for book in self.books.values():
             book.waited = True
 
+    def stood_still(self, seconds: float) -> None:
+        """The processes that drive did nothing for so long: a rollback, which no timer backs, is as good as left alone."""
+        for book in self.books.values():
+            book.deserted |= book.turned is not None and seconds > book.plan.budget.rollback / 2
+
     def counted(self, router: str) -> None:
         for book in self.books.values():
             book.counted[router] += 1

@@ -69,7 +69,7 @@ class Book:
     committed: set[str] = field(default_factory=set)
     """Routers of which it knows that they have taken its commit."""
     deserted: bool = False
-    """A process that drove it died after the decision to go back."""
+    """A process that drove it died, or stood still for half its budget, after the decision to go back."""
     granted_abort: bool = False
     phase: Phase = Phase.ACQUIRING
     since: float = 0.0

@@ -47,6 +47,8 @@ def _cannot_be_in_time(it: Memory, book: Book, site: FakeSite) -> bool:
     half = ending is not None and (ending[0].rollout, ending[0].settlement) == (book.id, "committed")
     disarmed = (half or book.plan.kind == "rollback") and book.deserted
     disarmed = disarmed or (half and (book.waited or site.name in it.away))
+    # A rollback arms nothing: a router that it does not reach, although its ledger took the fence before a crash, waits for it.
+    disarmed = disarmed or (book.plan.kind == "rollback" and book.recovered and site.name in it.away)
     # The old release is to be started first, on a host that is away.
     unstarted = book.plan.cold and not it.away.isdisjoint(it.world.hosts)
     return book.plan.first or disarmed or unstarted or site.name in it.unguarded | it.meddled

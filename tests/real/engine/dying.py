@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from releaser.adapters.hosts import target as _target  # noqa: F401 - what a release imports late, once for all of them
-from releaser.adapters.probes import http as _http  # noqa: F401
-from releaser.adapters.routers import managed as _managed  # noqa: F401
-from releaser.adapters.routers import site as _site  # noqa: F401
+from releaser.adapters.probes import http as _http  # noqa: F401 - as above
+from releaser.adapters.routers import managed as _managed  # noqa: F401 - as above
+from releaser.adapters.routers import site as _site  # noqa: F401 - as above
 from releaser.core import events as e
 from releaser.core.plan import Plan
 from releaser.core.rollout import Rollout
-from releaser.engine import carrying as _carrying  # noqa: F401
-from releaser.engine import planning as _planning  # noqa: F401
+from releaser.engine import carrying as _carrying  # noqa: F401 - as above
+from releaser.engine import planning as _planning  # noqa: F401 - as above
 from releaser.engine.places import journal_path
 from releaser.engine.session import Session
 from releaser.engine.wiring import Wiring

@@ -12,10 +12,10 @@ from releaser.core.values import Outcome
 from releaser.errors import JournalUnavailableError
 
 pytestmark = pytest.mark.real
-KINDS = ["limit", *(["tmpfs"] if may_mount() else [])]
+TMPFS = pytest.param("tmpfs", marks=pytest.mark.skipif(not may_mount(), reason="mounting needs root"))
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["limit", TMPFS])
 def stage(request: pytest.FixtureRequest) -> Iterator[tuple[Local, Tmpfs | Limit]]:
     with local_environment(playbook=QUICKEST) as local, disk(request.param, local.root / "state-here") as small:
         local.promote("1.0.0")

@@ -90,7 +90,7 @@ def test_the_token_of_a_login_is_revoked_at_the_end(bao: Bao, tmp_path: Path) ->
     bao.put("shop/revoked", key="value")
     vault = store(bao, tmp_path)
     vault.resolve("vault:secret/shop/revoked#key", within=5)
-    token = vault._client._client.token  # type: ignore[union-attr]
+    token = vault._client._client.token  # type: ignore[union-attr]  # it has logged in
     vault.close()
     vault.close()
     assert not hvac.Client(bao.address, token=token, verify=str(bao.ca)).is_authenticated()
@@ -267,7 +267,7 @@ def test_the_token_of_a_process_that_was_killed_dies_by_itself(bao: Bao, tmp_pat
     try:
         vault = store(bao, tmp_path)
         vault.resolve("vault:secret/shop/killed#key", within=5)
-        token = vault._client._client.token  # type: ignore[union-attr]
+        token = vault._client._client.token  # type: ignore[union-attr]  # it has logged in
     finally:
         bao.client.auth.approle.create_or_update_approle("releaser", token_policies=["releaser"], token_ttl="10m")
     until = monotonic() + 20.0

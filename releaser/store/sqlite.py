@@ -91,12 +91,12 @@ class SqliteJournal:
                 connection, "WHERE environment = ? AND outcome IS NULL ORDER BY first_position", (environment,)
             )
 
-    def verify(self) -> Sequence[str]:
-        """The whole chain in short pages: a sentence for each problem (the first twenty), none where all is well."""
+    def verify(self, last: int | None = None) -> Sequence[str]:
+        """The chain in short pages, whole or its `last` rows: a sentence for each problem (the first twenty), none if all is well."""
         from releaser.store import verify
 
         with self._reading() as connection:
-            return verify.problems(connection)
+            return verify.problems(connection, last)
 
     def check_against(self, journal_id: str, length: int, head: str) -> bool:
         """Whether a ledger's (id, length, head) speaks of this journal. Raises JournalCorruptError where ours has less or else."""

@@ -33,13 +33,17 @@ class Told:
     last: Row
 
 
-def problems(connection: sqlite3.Connection) -> Sequence[str]:
-    """A sentence for each problem, the first twenty. A million rows take some seconds, and no writer waits for it."""
+def problems(connection: sqlite3.Connection, last: int | None = None) -> Sequence[str]:
+    """A sentence for each problem, the first twenty; of the `last` rows (100,000 take about a second), or of all.
+
+    No writer waits for it.
+    """
     told: dict[str, Told] = {}
-    found = list(islice(_chain(connection, told), MOST))
+    start, digest = _start(connection, last)
+    found = list(islice(_chain(connection, told, start, digest), MOST))
     if found:  # summaries of rows that do not hold mean nothing
         return found
-    return list(islice(_summaries(connection, told), MOST))
+    return list(islice(_summaries(connection, told, 0 if last is None else start), MOST))
 
 
 def check_against(connection: sqlite3.Connection, path: Path, length: int, head: str) -> None:
@@ -54,10 +58,18 @@ def check_against(connection: sqlite3.Connection, path: Path, length: int, head:
         raise corrupt(path, f"row {length} is not the one that a router's ledger knows")
 
 
-def _chain(connection: sqlite3.Connection, told: dict[str, Told]) -> Iterator[str]:
-    """Walk all rows; those that fit are added to `told`. After a problem the walk goes on from the row as it is."""
-    previous: Any
-    position, previous = checkpoint(connection)
+def _start(connection: sqlite3.Connection, last: int | None) -> tuple[int, bytes]:
+    """(position, hash) of the row before the first that is to be walked; the whole chain where that row is missing."""
+    first = checkpoint(connection)
+    if last is None:
+        return first
+    before = tail(connection)[0] - last
+    digest = hash_at(connection, before) if before > first[0] else None
+    return (before, digest) if digest else first
+
+
+def _chain(connection: sqlite3.Connection, told: dict[str, Told], position: int, previous: Any) -> Iterator[str]:
+    """Walk the rows after `position`; those that fit are added to `told`. After a problem the walk goes on from the row as it is."""
     while page := connection.execute(SELECT, (position, PAGE)).fetchall():
         for *content, digest in page:
             row = tuple(content)
@@ -93,7 +105,8 @@ def _tell(told: dict[str, Told], row: tuple[Any, ...]) -> None:
         said.finishing = short
 
 
-def _summaries(connection: sqlite3.Connection, told: dict[str, Told]) -> Iterator[str]:
+def _summaries(connection: sqlite3.Connection, told: dict[str, Told], after: int) -> Iterator[str]:
+    """Compare the summaries of rollouts that begin after row `after` with what their rows say."""
     for rollout, said in told.items():
         try:
             expected = summary_from_rows(said.first, said.finishing, said.last)
@@ -102,7 +115,7 @@ def _summaries(connection: sqlite3.Connection, told: dict[str, Told]) -> Iterato
             continue
         if problem := _differs(connection, expected):
             yield problem
-    for (rollout,) in connection.execute("SELECT rollout FROM rollout").fetchall():
+    for (rollout,) in connection.execute("SELECT rollout FROM rollout WHERE first_position > ?", (after,)).fetchall():
         if rollout not in told and not _has_event(connection, rollout, 0):
             yield f"rollout {rollout} has a summary and no events"
 

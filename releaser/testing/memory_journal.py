@@ -68,7 +68,7 @@ class MemoryJournal:
             raise JournalCorruptError(problem, code="journal-corrupt")
         return True
 
-    def verify(self) -> Sequence[str]:
+    def verify(self, last: int | None = None) -> Sequence[str]:
         return ()
 
     def rollout(self, rollout: str) -> Summary | None:

@@ -63,6 +63,23 @@ def test_an_edit_is_named(path: Path, name: str) -> None:
         assert said in found[0]
 
 
+def test_the_last_rows_are_walked_alone(path: Path) -> None:
+    edit(path, EDITS["a time"][0])
+    with SqliteJournal(path) as journal:
+        assert journal.verify(last=44)
+        assert not journal.verify(last=10)
+    edit(path, "UPDATE event SET at = at + 1 WHERE position = 40")
+    with SqliteJournal(path) as journal:
+        assert "row 40 " in journal.verify(last=10)[0]
+        assert "row 5 " in journal.verify()[0]
+
+
+def test_where_the_row_before_the_last_ones_is_missing_all_are_walked(path: Path) -> None:
+    edit(path, "DELETE FROM event WHERE position = 34")
+    with SqliteJournal(path) as journal:
+        assert journal.verify(last=10) == ["row 34 is missing"]
+
+
 @pytest.mark.parametrize(
     ("last", "said"), [(3, "SQLite cannot make sense of it"), (99, "is there already and differs")]
 )

@@ -195,7 +195,7 @@ class LedgerState:
     before: Split | None = None
     """While a rollout is open: the split before its first shift."""
     candidate: str | None = None
-    """While a rollout is open: what it brings."""
+    """While a rollout is open: what it brings, or what it takes back if it is a rollback; that one may be `current`."""
     armed_left: float | None = None
     """Seconds until the guard fires; None: not armed."""
     guard: Literal["alive", "dead", "none"] = "none"
@@ -223,6 +223,8 @@ class Claim:
     unfreeze: bool = False
     expected_fence: int | None = None
     """The fence at plan time; another one is drift."""
+    leaving: str | None = None
+    """What a rollback takes back; None: `release` is what is tried."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Memory:
     releases: dict[str, Release]
     slots: dict[Slot, str]
     candidate: str | None = None
-    """What an open rollout brings, also one that only a router knows which was out of reach when the others were settled."""
+    """What an open rollout brings, or takes back if it is a rollback, also one that only a router knows which was out of reach when the others were settled."""
 
     @property
     def leaving(self) -> str | None:

@@ -46,9 +46,7 @@ def compile_rollback(
         return target
     binding = _binding(memory, target)
     if binding is None:
-        why = (
-            f"both slots serve the release under way, so {target} finds none; first go back to {memory.newest.current}"
-        )
+        why = f"both slots serve the release under way, so {target} finds none; let a rollback of it end first"
         return Refusals((Refusal("no-slot", why, (f"releaser rollback -e {name}",)),))
     cold = target not in memory.slots.values() or (running is not None and target not in running)
     return Plan(
@@ -92,7 +90,7 @@ def _target(name: str, memory: Memory, to: str | None, *, calling_off: bool) -> 
     if memory.candidate not in {None, current}:
         return _home(name, memory, calling_off=calling_off)
     further = tuple(f"releaser rollback -e {name} --to {release}" for release in memory.older[:1])
-    if ledger.settled is not None and ledger.settled[1] == "reverted":
+    if memory.candidate is None and ledger.settled is not None and ledger.settled[1] == "reverted":
         return Unchanged(current, f"{name} is already on {current}, the last release was taken back", further)
     if not memory.older:
         why = f"{current} is the only good release of {name}: there is no way back"

@@ -93,6 +93,7 @@ def _claim(r: Rollout, world: World, seen_fence: int | None) -> Claim:
         journal=world.journal_head(),
         unfreeze=plan.unfreeze,
         expected_fence=seen_fence,
+        leaving=plan.origin if plan.kind == "rollback" else None,
     )
 
 

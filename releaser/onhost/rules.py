@@ -36,8 +36,8 @@ def acquire(ledger: dict[str, Any], request: dict[str, Any], now: Now) -> dict[s
         "fence": fence,
         "rollout": claim["rollout"],
         "holder": _holder(claim, fence, force, now),
-        # A rollback is not what is being tried: people look here for what it takes back.
-        "candidate": (ledger["candidate"] if force else None) or release["id"],
+        # A rollback is not what is being tried: people, and a second rollback, look here for what it takes back.
+        "candidate": (ledger["candidate"] if force else None) or claim.get("leaving") or release["id"],
         "before": (ledger["before"] if force and claim["before"] is None else claim["before"]),
         "slots": dict(claim["binding"]) or ledger["slots"],
         "releases": {**ledger["releases"], release["id"]: release},

@@ -25,6 +25,7 @@ def claim_data(claim: Claim) -> dict[str, Any]:
         "journal": claim.journal,
         "unfreeze": claim.unfreeze,
         "expected_fence": claim.expected_fence,
+        "leaving": claim.leaving,
     }
 
 

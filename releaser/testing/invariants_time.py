@@ -49,9 +49,15 @@ def _cannot_be_in_time(it: Memory, book: Book, site: FakeSite) -> bool:
     disarmed = disarmed or (half and (book.waited or site.name in it.away))
     # A rollback arms nothing: a router that it does not reach, although its ledger took the fence before a crash, waits for it.
     disarmed = disarmed or (book.plan.kind == "rollback" and book.recovered and site.name in it.away)
-    # The old release is to be started first, on a host that is away.
-    unstarted = book.plan.cold and not it.away.isdisjoint(it.world.hosts)
+    # The old release is to be started first, on a host that is away or where it crashes.
+    unstarted = book.plan.cold and (not it.away.isdisjoint(it.world.hosts) or _crashed(it, book.plan.to.id))
     return book.plan.first or disarmed or unstarted or site.name in it.unguarded | it.meddled
+
+
+def _crashed(it: Memory, release: str) -> bool:
+    """Whether a process of `release` that was started is down and waits for its supervisor."""
+    runs = ((run, host.clock()) for host in it.world.hosts.values() for run in host.slots.values())
+    return any(run.release.id == release and run.wanted and not run.alive(at) for run, at in runs)
 
 
 def check_alarm(book: Book, event: e.Finished) -> None:

@@ -55,6 +55,7 @@ def claim_json(claim: Claim) -> dict[str, Any]:
         "journal": claim.journal,
         "unfreeze": claim.unfreeze,
         "expected_fence": claim.expected_fence,
+        "leaving": claim.leaving,
     }
 
 

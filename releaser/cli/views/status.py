@@ -153,7 +153,7 @@ def _way_back(status: Status) -> list[str | Span]:
     newest, r = status.newest, status.following.rollout
     if newest is None:
         return ["unknown: no router answers"]
-    open_ = newest.candidate is not None
+    open_ = newest.candidate not in {None, newest.current}
     target = (
         newest.current
         if open_

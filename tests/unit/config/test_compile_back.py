@@ -89,6 +89,17 @@ def test_a_release_on_its_way_is_taken_back_first(environment: Environment) -> N
     assert refused(environment, seen(**first)).items[0].code == "no-way-back"
 
 
+def test_a_second_rollback_goes_where_the_first_one_goes(environment: Environment) -> None:
+    """Two people on call, two laptops: the second must not bring back what the first takes away."""
+    going = {"candidate": NOW.id, "holder": Holder("ada", "r-11", OLD.id, 10, 9.0)}
+    for settled in (None, ("r-9", "reverted"), ("r-9", "committed")):
+        assert planned(environment, seen(**going, settled=settled)).to == OLD
+    half = seen(current=OLD.id, bad={NOW.id: "by ada"}, fence=10, settled=("r-11", "reverted"))
+    other = Seen("web/lb2", ledger(router="web/lb2", fence=10, **going), None)
+    assert planned(environment, [*half, other]).to == OLD
+    assert refused(environment, seen(**going), to=OLDEST.id).items[0].code == "no-slot"
+
+
 def test_a_cold_one_takes_the_slot_of_what_does_not_run(environment: Environment) -> None:
     plan = planned(environment, seen(), to="1.4.0")
     assert (plan.to, plan.cold) == (OLDEST, True)

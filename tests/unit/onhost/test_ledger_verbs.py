@@ -96,6 +96,12 @@ def test_force_waits_for_no_lease_and_keeps_what_is_being_tried(site: Site) -> N
     assert told["before"] == {identity("1.0"): 100}
 
 
+def test_a_rollback_names_what_it_takes_back(site: Site) -> None:
+    told = site.acquire("rollback", fence=2, force=True, version="1.0", before=None, leaving=identity("2.0"))
+    assert told["candidate"] == identity("2.0")
+    assert told["holder"]["release"] == identity("1.0")
+
+
 def test_the_old_holder_is_refused_after_a_takeover(site: Site) -> None:
     site.acquire()
     site.write(5, 1001)

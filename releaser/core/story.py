@@ -88,7 +88,7 @@ def _placed(event: e.Placed, call: Call) -> str:
 
 @_sentence.register
 def _started(event: e.Started, call: Call) -> str:
-    return f"{call(event.release)} was started on every host of {event.target}, still without traffic"
+    return f"{call(event.release)} was started on every host of {event.target}"
 
 
 @_sentence.register

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from releaser.engine.session import Session, Show
 from releaser.ports import Notifier
 from releaser.store.sqlite import SqliteJournal
 from releaser.testing import app
+from releaser.testing.free_ports import free_ports
 from releaser.testing.load import Sent
 
 BASE_RATE = 0.002
@@ -148,7 +148,7 @@ class Place:
 def place(router: str = "envoy", *, every: str = "") -> Iterator[Place]:
     """`every`: how often the probe asks, if not as usual."""
     root = Path(tempfile.mkdtemp(prefix="rb-", dir=os.environ.get("BENCH_DIR"))).resolve()
-    blue, green, listen = _free_ports(3)
+    blue, green, listen = free_ports(3)
     made = Place(root, {**os.environ, "RELEASER_STATE": str(root / "state")}, listen, {"blue": blue, "green": green})
     try:
         for kind in ("environments", "playbooks"):
@@ -172,11 +172,3 @@ def place(router: str = "envoy", *, every: str = "") -> Iterator[Place]:
         yield made
     finally:
         clear(root)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports

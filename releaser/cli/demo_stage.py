@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from releaser.adapters.routers.managed_program import available_kind
 from releaser.engine.places import shipped
 from releaser.engine.session import Session
 from releaser.testing import app
+from releaser.testing.free_ports import free_ports
 from releaser.testing.load import Load, Traffic
 
 __all__ = ["BASE_RATE", "RATE", "VERSIONS", "Stage", "staged"]
@@ -77,7 +77,7 @@ def staged(environ: Mapping[str, str], *, fast: bool, port: int | None) -> Itera
     """Lay everything out, and take everything away again, however the demo ends."""
     # Short: the path of a Unix socket has about a hundred bytes.
     root = Path(tempfile.mkdtemp(prefix="rd-")).resolve()
-    blue, green, free = _free_ports(3)
+    blue, green, free = free_ports(3)
     stage = Stage(root, {**environ, "RELEASER_STATE": str(root / "state")}, port or free)
     try:
         _write(stage, blue, green, fast=fast)
@@ -109,15 +109,6 @@ def _write(stage: Stage, blue: int, green: int, *, fast: bool) -> None:
         shutil.copyfile(app.__file__, artifact / "shop.py")
         arguments = ["--error-rate", str(BASE_RATE), "--fault", fault, "--log", str(stage.log(version))]
         (artifact / "app.py").write_text(SHIM.format(arguments=arguments), encoding="utf-8")
-
-
-def _free_ports(count: int) -> list[int]:
-    """All of them free at once, so no two are the same."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def clear(root: Path) -> None:

@@ -130,8 +130,12 @@ class Rollout:
 
     @property
     def goal(self) -> Split | None:
-        """Where a way back leads: the split before the first shift, or wholly to the release that a rollback names."""
-        return Split.all_to(self.plan.to.id) if self.plan.kind == "rollback" else self.plan.before
+        """Where a way back leads: the split before the first shift, or wholly to the release that a rollback names.
+
+        There is no split before a first release: once users were sent to it, every router goes on, and its ledger says so.
+        """
+        alone = self.plan.kind == "rollback" or self.plan.first
+        return Split.all_to(self.plan.to.id) if alone else self.plan.before
 
     @property
     def committed(self) -> bool:
@@ -182,7 +186,7 @@ class Rollout:
 
     def astray(self) -> tuple[str, ...]:
         """Routers that must be, and are not yet known to be, back on the goal."""
-        if self.plan.kind == "rollback":
+        if self.plan.kind == "rollback" or self.plan.first:
             scope: Iterable[str] = self.routers()
         else:
             scope = (name for name in self.routers() if name in self.touched)

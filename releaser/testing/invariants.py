@@ -84,6 +84,9 @@ class Invariants(Memory, WorldWatcher):
             return
         if book.plan.kind == "rollback":
             check_way_back(self, site, book)
+        elif book.plan.first and book.turned:  # nothing to go back to: once users were sent to it, it goes everywhere
+            check_ready(self, book)
+            book.risen.add(site.name)
         elif split.weight(candidate) > (before.weight(candidate) if before else 0):
             step = check_one_step(self, site, before, book)
             check_armed(site, book, fence)

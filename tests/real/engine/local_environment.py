@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from releaser.cli.demo_stage import _free_ports, clear
+from releaser.cli.demo_stage import clear
 from releaser.core import events as e
 from releaser.core.plan import Plan
 from releaser.core.rollout import Rollout
 from releaser.engine.session import Session, Show
 from releaser.testing import app
+from releaser.testing.free_ports import free_ports
 from releaser.testing.load import Load, Sent, Traffic
 
 ENVIRONMENT = """\
@@ -188,7 +189,7 @@ def failed_by_us(sent: list[Sent]) -> list[Sent]:
 @contextmanager
 def local_environment(router: str = "envoy", playbook: str = PLAYBOOK) -> Iterator[Local]:
     root = Path(tempfile.mkdtemp(prefix="rt-")).resolve()
-    blue, green, listen = _free_ports(3)
+    blue, green, listen = free_ports(3)
     local = Local(root, listen, {"blue": blue, "green": green})
     try:
         for kind in ("environments", "playbooks"):

@@ -4,20 +4,17 @@ A position is the moment before or after an entry of the journal, or before, dur
 what the next person does: wait until the lease is over, and recover.
 """
 
-import json
 import queue
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
-from dying import NOWHERE
+from cradle import NOWHERE, Cradle, cradle, distinct_positions
 from local_environment import QUICKEST, Local, local_environment
 
 from releaser.engine.observe import Observed
@@ -32,7 +29,6 @@ RATE = 40.0
 TIMER = 2.0
 LATEST = 8.0
 """Seconds after the end of the timer in which a machine that is this busy must have gone back."""
-DYING = Path(__file__).with_name("dying.py")
 ENDS = {"promoted", "rolled_back", "cancelled"}
 
 
@@ -62,7 +58,7 @@ class Place:
 
     local: Local
     load: Load
-    cradle: "subprocess.Popen[str]"
+    cradle: Cradle
     name: str
     number: int = 0
     bad: set[str] = field(default_factory=set)
@@ -76,16 +72,7 @@ class Place:
         return version
 
     def run(self, at: str, verb: str, *words: str) -> list[dict[str, Any]]:
-        """What the process told up to its death or its end; both are as they must be."""
-        out = self.local.root / f"told-{time.monotonic_ns()}.jsonl"
-        order = [str(self.local.root), str(out), at, verb, *words]
-        assert self.cradle.stdin is not None
-        assert self.cradle.stdout is not None
-        print(json.dumps(order), file=self.cradle.stdin, flush=True)
-        status = int(self.cradle.stdout.readline())
-        told = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
-        assert status == (-9 if {"position": at} in told else 0), (at, status)
-        return told
+        return self.cradle.life(self.local.root, at, verb, *words)
 
     def failures(self) -> list[Any]:
         """Failed requests that no bad version has answered."""
@@ -94,20 +81,7 @@ class Place:
 
 def reference(place: Place, scene: Scene) -> list[str]:
     """The positions of one undisturbed run."""
-    told = kill(place, scene, NOWHERE)
-    names = [one["position"] for one in told if "position" in one]
-    later = names[names.index(scene.since) :] if scene.since else names
-    return [name for name, before in zip(later, ["", *later], strict=False) if distinct(name, before)]
-
-
-def distinct(name: str, before: str) -> bool:
-    """Neither the world nor the journal changes between an "after" and the "before" that follows it: one death is both.
-
-    How often the judge's view is written down depends on the machine; the first time is enough.
-    """
-    return not (name.startswith("before") and before.startswith("after")) and (
-        "Judged" not in name or name[-2:] == "#1"
-    )
+    return distinct_positions(kill(place, scene, NOWHERE), scene.since)
 
 
 def act(place: Place, scene: Scene, at: str) -> list[dict[str, Any]]:
@@ -200,14 +174,8 @@ def places() -> Iterator[list[Place]]:
 def made(name: str) -> Iterator[Place]:
     with local_environment(playbook=QUICKEST) as local:
         local.promote("1.0.0")
-        argv = [sys.executable, str(DYING)]
-        cradle = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=local.environ(), start_new_session=True
-        )
-        with cradle, local.traffic(RATE) as load:
-            yield Place(local, load, cradle, name)
-            assert cradle.stdin is not None
-            cradle.stdin.close()
+        with cradle(local.environ()) as born, local.traffic(RATE) as load:
+            yield Place(local, load, born, name)
 
 
 @pytest.mark.parametrize("name", SCENES)

@@ -1,7 +1,6 @@
 """One target on this machine with a small application, as the tests of this folder use it."""
 
 import signal
-import socket
 import sys
 import textwrap
 import time
@@ -19,6 +18,7 @@ from releaser.onhost.home import SLOTS, Home
 from releaser.onhost.processes import Process
 from releaser.onhost.slot import View, look
 from releaser.shell import LocalShell
+from releaser.testing.free_ports import free_ports
 
 APPLICATION = textwrap.dedent("""
     import http.server, os, signal, sys, threading, time
@@ -138,11 +138,3 @@ class Stage:
                 if recorded and role == "child" and not status.get("adopted"):
                     processes.send_session(recorded[0], signal.SIGKILL)
         return left
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [known.getsockname()[1] for known in sockets]
-    for known in sockets:
-        known.close()
-    return ports

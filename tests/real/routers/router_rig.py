@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from releaser.onhost import recipe
 from releaser.onhost.answers import Refusal
 from releaser.ports import RouterState
 from releaser.testing import app
+from releaser.testing.free_ports import free_ports
 
 OLD, NEW = "1.4.1-00000001", "1.4.2-00000002"
 BINDING: Binding = (("blue", OLD), ("green", NEW))
@@ -38,8 +38,8 @@ OPTIONS = {"envoy": EnvoyOptions, "haproxy": HAProxyOptions, "nginx": NginxOptio
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    (port,) = free_ports(1)
+    return port
 
 
 class Rig:

@@ -15,11 +15,12 @@ import pytest
 from ssh_lab import PORT, Lab, Server, opened, until
 
 from releaser.adapters.routers.haproxy_config import EMPTY_STATE, configuration, generation_map
-from releaser.cli.demo_stage import _free_ports, clear
+from releaser.cli.demo_stage import clear
 from releaser.core.plan import Plan
 from releaser.core.rollout import Rollout
 from releaser.engine.session import Session
 from releaser.testing import app
+from releaser.testing.free_ports import free_ports
 from releaser.testing.load import Load, Traffic
 
 ENVIRONMENT = """\
@@ -113,7 +114,7 @@ def fleet(*, jump: bool = False) -> Iterator[Fleet]:
     try:
         with opened(root) as lab:
             one, other, balancer = lab.server(), lab.server(), lab.server()
-            made = Fleet(root, lab, [one, other], balancer, _free_ports(1)[0])
+            made = Fleet(root, lab, [one, other], balancer, free_ports(1)[0])
             settings(made, lab.server().address if jump else "")
             with haproxy(made):
                 try:
@@ -129,7 +130,7 @@ def settings(made: Fleet, jump: str) -> None:
     root = made.root
     for kind in ("environments", "playbooks"):
         (root / kind).mkdir()
-    ports = {server.address: _free_ports(2) for server in made.hosts}
+    ports = {server.address: free_ports(2) for server in made.hosts}
     (root / "ports").write_text(repr(ports))
     hosts = [
         f"      - {{ name: {at}, ports: {{ blue: {blue}, green: {green} }} }}" for at, (blue, green) in ports.items()

@@ -388,6 +388,18 @@ def recover(town: Town, *, finish: bool = False) -> Rollout:
     return town.end()
 
 
+@pytest.mark.parametrize("written", [False, True])
+def test_a_first_release_that_died_at_its_shift_goes_on_and_its_ledger_agrees_with_the_router(written: bool) -> None:
+    """A ledger that names it and a router that sends nobody to it would refuse every release after it."""
+    town = Town(first=True)
+    town.open(replace(PLAN, origin=None, before=None, binding=(("blue", NEW.id),), steps=(Step(100),)))
+    town.turn_until(lambda r: r.step == 0)
+    town.site.split = Split.all_to(NEW.id) if written else None
+    town.restart()
+    assert recover(town).outcome is Outcome.INCOMPLETE
+    assert (town.site.split, town.site.ledger["current"]) == (Split.all_to(NEW.id), NEW.id)
+
+
 @pytest.mark.parametrize("phase", [Phase.SHIFTING, Phase.WATCHING, Phase.BAKING])
 def test_recovery_looks_first_and_then_goes_back(phase: Phase) -> None:
     town = crashed(phase)

@@ -5,6 +5,7 @@ from 10 min to 10 s, so the time to 100 % is the steps' alone. Simulated ones: t
 router, read every second as in production, for the distribution that a few real releases cannot show.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -64,7 +65,7 @@ class Release:
 def measure(*, quick: bool) -> list[Figure]:
     figures = _simulated(9 if quick else 400)
     with place() as here:
-        figures += _good(_release(here, "1.1.0", "none", quiet=20.0))
+        figures += _good(_told("good version", _release(here, "1.1.0", "none", quiet=20.0)))
         for case in CASES:
             names = [
                 f"{index + 2}.{number}.0"
@@ -72,9 +73,19 @@ def measure(*, quick: bool) -> list[Figure]:
                 if one is case
                 for number in range(case.runs)
             ]
-            done = [_release(here, name, case.fault) for name in names[: 1 if quick else None]]
+            done = [_told(case.name, _release(here, name, case.fault)) for name in names[: 1 if quick else None]]
             figures += _bad(case, done)
     return figures
+
+
+def _told(name: str, release: Release) -> Release:
+    """A line for whoever waits: all of them take minutes, and the table comes at the end."""
+    print(
+        f"{name}: {release.outcome} after {release.seconds:.1f} s, {release.harmed:.0f} harmed",
+        file=sys.stderr,
+        flush=True,
+    )
+    return release
 
 
 def _release(here: Place, version: str, fault: str, *, quiet: float = 3.0) -> Release:
@@ -172,6 +183,7 @@ def _simulated(number: int) -> list[Figure]:
         ("five times the errors", 5 * BASE_RATE, None, 12.0),
     ):
         done = analysis.many(number, SEED, plan, RATE, BASE_RATE, rate)
+        print(f"{name}: {number} releases simulated", file=sys.stderr, flush=True)
         how = f"simulated judge, {number} releases, seed {SEED}"
         took, hurt = [run.seconds for run in done], [run.harmed for run in done]
         wrong = sum(run.end != ("promoted" if rate == BASE_RATE else "rolled back") for run in done) / number

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import agent_calls, heard, local_release, outcomes, printed, ssh_fleet
+from bench import agent_calls, apart, heard, local_release, outcomes, printed, shifts, ssh_fleet
 from bench.figures import Figure, machine, markdown, missed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,10 +46,14 @@ def script(
 
 PARTS: Mapping[str, Part] = {
     "agent": lambda quick: agent_calls.measure(quick=quick),
-    "shifts": lambda quick: local_release.measure(quick=quick),
+    "release": lambda quick: local_release.measure(quick=quick),
+    "shifts": lambda quick: shifts.measure(quick=quick),
     "heard": lambda quick: heard.measure(quick=quick),
     "outcomes": lambda quick: outcomes.measure(quick=quick),
     "ssh": lambda quick: ssh_fleet.measure(quick=quick),
+    "rollback": partial(apart.measured, "fleet_rollback"),
+    "drills": partial(apart.measured, "drills"),
+    "commits": partial(apart.measured, "commits"),
     "cli": partial(script, "cli", printed.cli, [FEW_EVENTS], [EVENTS]),
     "journal": partial(script, "journal", printed.journal, [FEW_EVENTS], [EVENTS]),
     "analysis": partial(script, "analysis", printed.analysis, ["--releases", "60"], ["--releases", "400"]),

@@ -1,6 +1,6 @@
-"""What does a fleet of real SSH hosts cost: a connection with a command, and an upload, beside raw paramiko and Ansible?
+"""What does a fleet of real SSH hosts cost: a connection with a command, and an upload, beside paramiko, Fabric, Ansible, pyinfra?
 
-    python -m bench.ssh_fleet [--hosts 100] [--rounds 5] [--ansible PLAYBOOK_COMMAND]
+    python -m bench.ssh_fleet [--hosts 100] [--rounds 5] [--peers FOLDER]
 
 Every measurement is a process of its own, and those of a round take turns, so that a busy machine is busy for all of them.
 """
@@ -25,10 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Figure, machine, markdown
+from bench.ssh_peers import PEERS, Cost, What, cost, fabric_peer, installed
 
 PORT = 2222
 THREADS = 32
 SIZE = 5_000_000
+PEER_ROUNDS = 2
 WITHIN = 300.0
 SFTP = ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/libexec/sftp-server")
 CONFIG = """\
@@ -140,10 +142,14 @@ def paramiko_peer(root: Path, what: str, address: str, made: dict[str, Any]) -> 
         client.open_sftp().put(str(root / "artifact"), str(root / address / "peer"))
 
 
-WAYS: dict[str, Callable[[Path, str, str, dict[str, Any]], None]] = {"ours": ours, "paramiko": paramiko_peer}
+WAYS: dict[str, Callable[[Path, str, str, dict[str, Any]], None] | None] = {
+    "ours": ours,
+    "paramiko": paramiko_peer,
+    "fabric": None,  # its own threads, all hosts at once
+}
 
 
-def worker(root: Path, way: str, what: str) -> None:
+def worker(root: Path, way: str, what: What) -> None:
     """Prints seconds, CPU seconds and peak memory in MB."""
     import fabric  # type: ignore[import-untyped]  # noqa: F401 - imported before the clock starts, by both
     import paramiko  # noqa: F401 - as above
@@ -153,15 +159,19 @@ def worker(root: Path, way: str, what: str) -> None:
     addresses = json.loads((root / "hosts.json").read_text())
     made: dict[str, Any] = {}
     began = time.perf_counter()
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(lambda address: WAYS[way](root, what, address, made), addresses))
+    each = WAYS[way]
+    if each is None:
+        fabric_peer(root, what, PORT)
+    else:
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda address: each(root, what, address, made), addresses))
     seconds = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]), flush=True)
     os._exit(0)  # the connections end with us
 
 
-def ran(root: Path, way: str, what: str) -> list[float]:
+def ran(root: Path, way: str, what: What) -> list[float]:
     argv = [sys.executable, "-m", "bench.ssh_fleet", "--worker", str(root), way, what]
     told = subprocess.run(argv, stdout=subprocess.PIPE, check=True, text=True, timeout=600).stdout
     numbers = [float(number) for number in json.loads(told)]
@@ -169,57 +179,52 @@ def ran(root: Path, way: str, what: str) -> list[float]:
     return numbers
 
 
-def ansible(root: Path, command: str) -> float:
-    """Seconds of one playbook that copies the artifact to every host, by as many forks."""
-    addresses = json.loads((root / "hosts.json").read_text())
-    (root / "inventory").write_text("\n".join(f"{one} ansible_port={PORT}" for one in addresses) + "\n")
-    copies = (
-        "[{hosts: all, gather_facts: false, tasks: [{copy: {src: %s, dest: '%s/{{ inventory_hostname }}/ansible'}}]}]"
-    )
-    (root / "play.yaml").write_text(copies % (root / "artifact", root))
-    environ = {
-        **os.environ,
-        "ANSIBLE_SSH_ARGS": f"-o UserKnownHostsFile={root}/known_hosts -o IdentitiesOnly=yes -o ControlMaster=auto "
-        f"-o ControlPersist=60s -o ControlPath={root}/%C",
-        "ANSIBLE_PIPELINING": "1",
-        "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
-        "HOME": str(root),
-    }
-    argv = [
-        command,
-        "-i",
-        str(root / "inventory"),
-        "-f",
-        str(THREADS),
-        "--private-key",
-        str(root / "id"),
-        str(root / "play.yaml"),
-    ]
-    began = time.perf_counter()
-    subprocess.run(argv, env=environ, check=True, stdout=subprocess.DEVNULL, timeout=900)
-    return time.perf_counter() - began
-
-
-def measure(*, quick: bool, hosts: int = 100, rounds: int = 5, playbook: str | None = None) -> list[Figure]:
+def measure(*, quick: bool, hosts: int = 100, rounds: int = 5, programs: Path | None = None) -> list[Figure]:
+    """`programs`: where Ansible and pyinfra are; None: they are installed for now."""
     if quick:
         hosts, rounds = 10, 1
     figures: list[Figure] = []
-    with servers(hosts) as root:
+    works: tuple[tuple[What, str, float, float | None], ...] = (
+        ("true", "connect and true", 1.2, None),
+        ("put", "5 MB upload", 1.1, 0.1),
+    )
+    with servers(hosts) as root, installed(programs) as peers:
         (root / "artifact").write_bytes(secrets.token_bytes(SIZE))
-        for what, name, limit in (("true", "connect and true", 1.2), ("put", "5 MB upload", 1.1)):
-            found: dict[str, list[list[float]]] = {way: [] for way in WAYS}
+        for what, name, limit, beside_ansible in works:
+            found: dict[str, list[Cost]] = {way: [] for way in WAYS}
             for number in range(rounds):
                 for way in sorted(WAYS, reverse=bool(number % 2)):  # neither is always the one that goes first
                     found[way].append(ran(root, way, what))
-            figures += rows(f"{name}, {hosts} hosts", limit, found["ours"], found["paramiko"], rounds)
-            if what == "put" and playbook:
-                took = ansible(root, playbook)
-                mine = statistics.median(one[0] for one in found["ours"])
-                how = f"real, one run, {THREADS} forks, pipelining, ControlPersist"
-                figures.append(Figure(f"{name}, {hosts} hosts: Ansible's copy", took, "s", how=how))
-                figures.append(Figure(f"{name}, {hosts} hosts: ours beside Ansible's", mine / took, "x", 0.1, how=how))
+            title = f"{name}, {hosts} hosts"
+            figures += rows(title, limit, found["ours"], found["paramiko"], rounds)
+            figures += beside(title, found["ours"], "Fabric's threads", found["fabric"], None)
+            figures += others(root, peers, what, title, found["ours"], beside_ansible)
         figures += verbs(root, 10 if quick else 40)
     return figures
+
+
+def others(
+    root: Path, programs: Path | str, what: What, title: str, mine: Sequence[Cost], limit: float | None
+) -> Iterator[Figure]:
+    """Each once or twice: they take as long as all the others together."""
+    for name, command in PEERS.items():
+        target = limit if name == "Ansible" else None
+        if isinstance(programs, str):
+            yield Figure(f"{title}: ours beside {name}", None, "x", target, how=programs)
+        else:
+            theirs = [cost(*command(root, programs, what, PORT, THREADS), cwd=root) for _ in mine[:PEER_ROUNDS]]
+            yield from beside(title, mine, name, theirs, target)
+
+
+def beside(title: str, mine: Sequence[Cost], name: str, theirs: Sequence[Cost], limit: float | None) -> list[Figure]:
+    ratio = statistics.median(one[0] for one in mine) / statistics.median(one[0] for one in theirs)
+    how = f"real, median of {len(mine)} and of {len(theirs)}"
+    seconds, cpu, memory = (statistics.median(one[index] for one in theirs) for index in range(3))
+    told = f"{how}; {cpu:.1f} s CPU, largest process {memory:.0f} MB"
+    return [
+        Figure(f"{title}: {name}", seconds, "s", how=told),
+        Figure(f"{title}: ours beside {name}", ratio, "x", limit, how=how),
+    ]
 
 
 def verbs(root: Path, times: int) -> list[Figure]:
@@ -259,9 +264,7 @@ def spent(call: Callable[[], object]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def rows(
-    name: str, limit: float, mine: Sequence[list[float]], peer: Sequence[list[float]], rounds: int
-) -> list[Figure]:
+def rows(name: str, limit: float, mine: Sequence[Cost], peer: Sequence[Cost], rounds: int) -> list[Figure]:
     how = f"real, median of {rounds} rounds, {THREADS} threads; floor: raw paramiko"
     ratio = statistics.median(a[0] / b[0] for a, b in zip(mine, peer, strict=True))
     cpu = statistics.median(a[1] / b[1] for a, b in zip(mine, peer, strict=True))
@@ -279,14 +282,14 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--ansible", help="the path of ansible-playbook, to be measured too")
+    parser.add_argument("--peers", type=Path, help="the folder with ansible-playbook and pyinfra, if not one for now")
     parser.add_argument("--worker", nargs=3, metavar=("ROOT", "WAY", "WHAT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # or the servers would stay behind
     if options.worker:
-        worker(Path(options.worker[0]), *options.worker[1:])
+        worker(Path(options.worker[0]), options.worker[1], "put" if options.worker[2] == "put" else "true")
     print(machine())
-    print(markdown(measure(quick=options.quick, hosts=options.hosts, rounds=options.rounds, playbook=options.ansible)))
+    print(markdown(measure(quick=options.quick, hosts=options.hosts, rounds=options.rounds, programs=options.peers)))
 
 
 if __name__ == "__main__":

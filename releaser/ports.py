@@ -4,13 +4,14 @@ Every call takes `within`, the seconds that it may take, and raises only errors 
 UnreachableError (nothing was sent), UnknownError (sent, no answer: read back before a repeat), FencedError (a newer holder rules).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from releaser.core.values import Binding, Counts, Moment, Reading, Release, Slot, Split
 
 if TYPE_CHECKING:  # named and not used: whoever only looks does without the 10 ms that these take
+    from releaser.core.absent import Away, Missing
     from releaser.core.commands import Settlement
     from releaser.core.events import Entry
 
@@ -18,6 +19,7 @@ __all__ = [
     "Claim",
     "Clock",
     "Counters",
+    "Cutter",
     "Executor",
     "Frozen",
     "Holder",
@@ -50,6 +52,10 @@ class SlotState:
     running: bool
     hosts: Mapping[str, str] = field(default_factory=dict)
     """Host -> "running", "stopped", "unreachable" or the problem, in words."""
+    ending: Mapping[str, float] = field(default_factory=dict)
+    """Host -> seconds until what runs there ends by itself, as it was told to."""
+    busy: tuple[str, ...] = ()
+    """What runs in the slot on any host, sorted: where one was away, another release than on the others."""
 
 
 class Target(Protocol):
@@ -59,12 +65,26 @@ class Target(Protocol):
         """Both slots as they are. Changes nothing."""
         ...
 
-    def place(self, release: Release, *, fence: int, within: float) -> None:
-        """Put the release beside the running one and check its digest there. Safe to repeat: a placed release stays."""
+    def place(self, release: Release, *, fence: int, within: float) -> "Sequence[Missing]":
+        """Put the release beside the running one and check its digest there. Safe to repeat: a placed release stays.
+
+        Returns the hosts that go without it, as far as the fleet allows that; raises where there are more.
+        """
         ...
 
-    def start(self, release: Release, slot: Slot, *, fence: int, within: float) -> None:
-        """Bind the slot and start it. Safe to repeat: what already runs is not restarted."""
+    def start(
+        self,
+        release: Release,
+        slot: Slot,
+        *,
+        fence: int,
+        within: float,
+        without: Collection[str] = (),
+        lenient: bool = False,
+    ) -> "Sequence[Missing]":
+        """Bind the slot and start it, but on the hosts `without` the release. Safe to repeat: what already runs is not
+        restarted. Returns further hosts that go without it, as `place`; `lenient` (the way back): as long as one has it.
+        """
         ...
 
     def stop(self, release: str, slot: Slot, *, fence: int, after: float, within: float) -> None:
@@ -91,13 +111,18 @@ class RouterState:
 
 
 class Router(Protocol):
-    """Which release answers. No method changes a router without a fence."""
+    """Which release answers. No method changes a router without a fence.
+
+    `away`: the hosts that do not have a release and get none of its requests, whatever else answers there.
+    """
 
     def read(self, binding: Binding, *, within: float) -> RouterState:
         """Read the running configuration. Changes nothing."""
         ...
 
-    def shift(self, split: Split, binding: Binding, generation: int, *, fence: int, within: float) -> RouterState:
+    def shift(
+        self, split: Split, binding: Binding, generation: int, *, fence: int, within: float, away: "Away | None" = None
+    ) -> RouterState:
         """Lock, compare the fence, write, read back, unlock. Safe to repeat. Raises FencedError for an old fence."""
         ...
 
@@ -128,17 +153,37 @@ class Renewal:
     inbox: tuple[Request, ...] = ()
 
 
-class Switch(Protocol):
-    """The dead-man's switch of one router, held by the guard beside it."""
+class Cutter(Protocol):
+    """A router that can end what one release has under way, while it goes on serving the others."""
 
-    def rehearse(self, split: Split, binding: Binding, generation: int, *, fence: int, within: float) -> float:
+    def cut(self, release: str, binding: Binding, *, fence: int, within: float) -> int:
+        """How many connections were ended. Safe to repeat. Raises FailedError where this router cannot, FencedError as shift."""
+        ...
+
+
+class Switch(Protocol):
+    """The dead-man's switch of one router, held by the guard beside it. `away` as for Router."""
+
+    def rehearse(
+        self, split: Split, binding: Binding, generation: int, *, fence: int, within: float, away: "Away | None" = None
+    ) -> float:
         """Arm for 1 s, let the guard restore `split` under `generation`, read it back.
 
         Returns the seconds from the timer's end to the read-back. Safe to repeat. Raises FailedError where the guard did not.
         """
         ...
 
-    def arm(self, split: Split, binding: Binding, generation: int, *, fence: int, timer: float, within: float) -> None:
+    def arm(
+        self,
+        split: Split,
+        binding: Binding,
+        generation: int,
+        *,
+        fence: int,
+        timer: float,
+        within: float,
+        away: "Away | None" = None,
+    ) -> None:
         """From now on the guard restores `split` unless renewed within `timer` seconds. Safe to repeat."""
         ...
 
@@ -204,6 +249,8 @@ class LedgerState:
     frozen: Frozen | None = None
     journal: tuple[str, int, str] | None = None
     """(id, length, head) of the journal that last went forward here."""
+    away: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Release -> the hosts that were away when it was committed: this router sends them none of its requests."""
     inbox: tuple[Request, ...] = ()
 
 
@@ -241,6 +288,8 @@ class Settling:
     journal: tuple[str, int, str] | None = None
     keep: int = 10
     """Good releases that the ledger goes on naming, the newest first."""
+    away: tuple[str, ...] | None = None
+    """The hosts that go without `current`; None: as the ledger has it."""
 
 
 class Ledger(Protocol):
@@ -269,8 +318,10 @@ class Ledger(Protocol):
 class Probe(Protocol):
     """One question about one release, asked of every host of a target."""
 
-    def read(self, release: Release, slot: Slot, *, within: float) -> Reading:
-        """The worst host's answer. Changes nothing; never raises: no answer is a reading without a verdict."""
+    def read(self, release: Release, slot: Slot, *, within: float, without: Collection[str] = ()) -> Reading:
+        """The worst answer of all hosts but those `without` the release. Changes nothing; never raises: no answer is a
+        reading without a verdict.
+        """
         ...
 
 
@@ -347,6 +398,7 @@ class Site:
     counters: Counters
     switch: Switch
     ledger: Ledger
+    cutter: Cutter | None = None
 
 
 @dataclass(frozen=True, slots=True)

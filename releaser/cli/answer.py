@@ -184,6 +184,17 @@ def _fix(r: "Rollout", outcome: Outcome, frozen: Frost | None) -> tuple[str, ...
     }
     if outcome in next_of:
         return next_of[outcome]
+    bring = (f"releaser recover -e {name}",) if any(r.missing.values()) and _has_it(r, outcome) else ()
+    if bring and not frozen:
+        return bring
     if frozen:
-        return (f"releaser unfreeze -e {name} --reason ...",)
+        return (
+            *bring,
+            f"releaser unfreeze -e {name} --reason ...",
+        )
     return (f"releaser show {r.id}", f"releaser promote {version} -e {name} --retry-bad --reason ...") if marked else ()
+
+
+def _has_it(r: "Rollout", outcome: Outcome) -> bool:
+    """Whether its release answers now, so that a host without it is behind."""
+    return outcome is (Outcome.PROMOTED if r.plan.kind == "promote" else Outcome.ROLLED_BACK)

@@ -37,7 +37,7 @@ def begin(run: Run, given: Mapping[str, Any]) -> Reply:
     _check(run, values["name"], path, new=path in written)
     name = values["name"]
     local = values["hosts"] == ["local"]
-    fix = (f"releaser config -e {name} --explain", f"releaser {'promote VERSION' if local else 'adopt'} -e {name}")
+    fix = (f"releaser config -e {name} --explain", f"releaser {'promote VERSION' if local else 'setup'} -e {name}")
     said = (
         f"wrote {', '.join(str(one.relative_to(folder)) for one in written)}"
         if written
@@ -59,6 +59,7 @@ def _values(run: Run, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             "how the application starts is not known; add --run", fix=('--run "./bin/app --port {port}"',), code="usage"
         )
     router = "envoy://local:8080" if local else f"haproxy://{hosts[0]}/{app}"
+    router = given["router"] or run.ask("What routes its traffic?", router)
     values = {
         "name": given["name"] or run.options.environment or run.ask("What is the environment called?", "production"),
         "app": app,
@@ -66,11 +67,18 @@ def _values(run: Run, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "hosts": hosts,
         "run": start,
         "health": given["health"] or run.ask("What answers when it is well?", "/healthz"),
-        "router": given["router"] or run.ask("What routes its traffic?", router),
+        "router": router,
+        "playbook": given["playbook"] or "canary",
     }
     if local:
         return {**values, "path": "./.releaser/" + app}
-    return {**values, "user": given["user"] or run.ask("Who logs in there?", "deploy")}
+    url = given["url"] or (run.ask("How do users reach it?", _usual_url(router)) if run.asks else "")
+    return {**values, **({"url": url} if url else {}), "user": given["user"] or run.ask("Who logs in there?", "deploy")}
+
+
+def _usual_url(router: str) -> str:
+    """Of a router's URL: the first of its hosts, by HTTP."""
+    return "http://" + router.partition("://")[2].partition("/")[0].partition(",")[0]
 
 
 def _plain_name(name: str) -> str:
@@ -80,14 +88,14 @@ def _plain_name(name: str) -> str:
 
 def ten_lines(values: Mapping[str, Any]) -> str:
     """The environment's file; every value quoted where YAML needs it."""
-    keys = ("app", "artifact", "hosts", "user", "path", "run", "health", "router")
+    keys = ("app", "artifact", "url", "hosts", "user", "path", "run", "health", "router")
     lines = [f"{key}: {_yaml_value(values[key])}" for key in keys if key in values]
     return "\n".join(
         [
             f"# What {values['name']} is. `releaser config -e {values['name']} --explain` shows the long form and all defaults.",
             *lines,
             "env: { LOG_LEVEL: info }",
-            "playbook: canary",
+            f"playbook: {values['playbook']}",
             "",
         ]
     )

@@ -35,9 +35,11 @@ def teller_of(run: Run, *, live: bool = True) -> Teller:
 
 
 @contextmanager
-def narrated(run: Run, past: Past, *, live: bool = True) -> Iterator[Narrator]:
+def narrated(
+    run: Run, past: Past, *, live: bool = True, orders: Callable[[], Sequence[object]] = tuple
+) -> Iterator[Narrator]:
     """What is told inside is shown; afterwards the screen is free again."""
-    narrator = Narrator(teller_of(run, live=live), Following(past))
+    narrator = Narrator(teller_of(run, live=live), Following(past, orders))
     try:
         yield narrator
     finally:
@@ -50,7 +52,7 @@ def carried(
     """Drive one release with `work`, and answer how it ended."""
     from releaser.engine.session import Show
 
-    with narrated(run, session.past, live=live) as narrator:
+    with narrated(run, session.past, live=live, orders=session.wiring.progress.under_way) as narrator:
         rollout = work(Show((narrator,), notice=narrator.say))
     return ended(run, narrator.following, rollout, family)
 
@@ -58,4 +60,14 @@ def carried(
 def ended(run: Run, following: Following, rollout: Rollout, family: Family) -> Reply:
     wall = following.last.moment.wall if following.last else run.now()
     answer = of_rollout(rollout, family, wall=wall)
-    return Reply(answer, lines=tuple(ending_lines(rollout, answer)))
+    more = {"missing": _missing(rollout), "cut": dict(rollout.cut)}
+    return Reply(answer, {key: said for key, said in more.items() if said}, tuple(ending_lines(rollout, answer)))
+
+
+def _missing(rollout: Rollout) -> list[dict[str, str]]:
+    """The hosts that went without the release, as the fleet allows it."""
+    return [
+        {"target": target, "host": one.host, "how": one.how, "why": one.why}
+        for target, missing in sorted(rollout.missing.items())
+        for one in missing
+    ]

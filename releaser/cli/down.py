@@ -14,8 +14,8 @@ Examples:
 def command(run: Run) -> Reply:
     """Stop what releaser started for an environment on this machine.
 
-    Slots end gracefully, then its router. Releases, logs and the journal
-    stay. Refused (6) for hosts elsewhere, and (7) while a release runs.
+    Slots end gracefully, then its router; their systemd units are disabled.
+    Releases, logs and the journal stay. Refused (6) for hosts elsewhere, and (7) while a release runs.
     """
     from releaser.cli.stopping import down
 

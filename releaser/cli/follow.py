@@ -27,6 +27,8 @@ class Following:
     """One rollout as it unfolds. `past` reads the entries before the first one that arrives, after a recovery."""
 
     past: "Callable[[str], Sequence[e.Entry]] | None" = None
+    orders: "Callable[[], Sequence[object]]" = tuple
+    """What many hosts are told right now, each as a sentence; nothing where somebody else drives the release."""
     rollout: "Rollout | None" = None
     last: "e.Entry | None" = None
     news: bool = True

@@ -22,6 +22,8 @@ Examples:
 @click.option("--run", "start", metavar="COMMAND", help="How it starts, with {port}.")
 @click.option("--health", metavar="PATH", help="What answers when it is well (/healthz).")
 @click.option("--router", metavar="URL", help="haproxy://HOST/BACKEND, envoy://local:8080")
+@click.option("--url", metavar="URL", help="How users reach it: http://HOST[:PORT]")
+@click.option("--playbook", metavar="NAME", help="How a release reaches everyone (canary).")
 def command(run: Run, **given: object) -> Reply:
     """Write environments/NAME.yaml and the shipped playbooks.
 

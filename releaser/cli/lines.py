@@ -12,7 +12,7 @@ Style = Literal["", "good", "bad", "warn", "strong"]
 Span = tuple[str, Style]
 Line = tuple[Span, ...]
 TOGETHER = "\x00"
-UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|s|min|h)(?![A-Za-z]))")
+UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|ms|s|min|h)(?![A-Za-z]))")
 KEYS = 12
 """Columns of the words that lines begin with."""
 

@@ -1,6 +1,7 @@
 """How do an application's lines reach the reader? As they come, each with its host, nothing in them obeyed."""
 
 from releaser.cli.answer import done
+from releaser.cli.chosen_hosts import HostChoice, chosen_hosts
 from releaser.cli.lines import line
 from releaser.cli.render import json_text
 from releaser.cli.run import Reply, Run
@@ -8,8 +9,10 @@ from releaser.cli.run import Reply, Run
 __all__ = ["logs"]
 
 
-def logs(run: Run, release: str | None, lines: int, *, follow: bool) -> Reply:
+def logs(run: Run, release: str | None, lines: int, choice: HostChoice, *, follow: bool) -> Reply:
     session = run.session()
+    if not choice.everything:
+        session.narrow(chosen_hosts(session.environment, choice))
     collected: list[dict[str, str]] = []
     count = 0
     try:

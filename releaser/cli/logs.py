@@ -2,6 +2,7 @@
 
 import click
 
+from releaser.cli.chosen_hosts import HostChoice, host_options
 from releaser.cli.options import VERSION, verb
 from releaser.cli.run import Reply, Run
 
@@ -12,8 +13,11 @@ from releaser.cli.run import Reply, Run
     "-n", "--lines", type=click.IntRange(1, 100_000), default=100, show_default=True, help="The last so many of each."
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
-def command(run: Run, release: str | None, lines: int, *, follow: bool) -> Reply:
+@host_options
+def command(
+    run: Run, release: str | None, lines: int, *, follow: bool, hosts: tuple[str, ...], groups: tuple[str, ...]
+) -> Reply:
     """Print the application's own output on the slots, a host before each line."""
     from releaser.cli.logging_out import logs
 
-    return logs(run, release, lines, follow=follow)
+    return logs(run, release, lines, HostChoice(hosts, groups), follow=follow)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from releaser.cli.answer import Answer, Frost, done
+from releaser.cli.chosen_hosts import HostChoice, chosen_hosts
 from releaser.cli.lines import Line, line
 from releaser.cli.run import Reply, Run
 from releaser.cli.status_of import Status, document_of, exit_of, status_of
@@ -31,9 +32,9 @@ def names_here(run: Run) -> tuple[str, ...]:
     return names
 
 
-def look(run: Run, *, check: bool) -> Reply:
+def look(run: Run, choice: HostChoice, *, check: bool) -> Reply:
     names = names_here(run)
-    found: list[Status | ReleaserError] = [_status(run, name, alone=len(names) == 1) for name in names]
+    found: list[Status | ReleaserError] = [_status(run, name, choice, alone=len(names) == 1) for name in names]
     seen = [one for one in found if isinstance(one, Status)]
     lines: list[Line] = []
     for name, one in zip(names, found, strict=True):
@@ -44,10 +45,13 @@ def look(run: Run, *, check: bool) -> Reply:
     return Reply(_answer(names, seen, run.now(), failed=len(found) - len(seen), check=check), data, tuple(lines))
 
 
-def _status(run: Run, name: str, *, alone: bool) -> Status | ReleaserError:
+def _status(run: Run, name: str, choice: HostChoice, *, alone: bool) -> Status | ReleaserError:
     """Of several environments a broken one does not hide the others."""
     try:
-        return status_of(run.open(name), run.now())
+        session = run.open(name)
+        if not choice.everything:
+            session.narrow(chosen_hosts(session.environment, choice))
+        return status_of(session, run.now())
     except (ConfigError, PortError) as error:
         if alone:
             raise

@@ -74,7 +74,8 @@ class StoryLines:
                 else f"still {r.phase}, for {for_}"
             )
             why = f": {r.judged.why}" if r.judged else ""
-            self.run.screen.note(line(clock_time(wall), "  ", said, why))
+            orders = "".join(f"; {order}" for order in following.orders())
+            self.run.screen.note(line(clock_time(wall), "  ", said, why, orders))
 
     def said(self, sentence: str) -> None:
         self.run.screen.note(line(clock_time(self.run.now()), "  ", sentence))

@@ -12,6 +12,7 @@ from releaser.cli.promotion import Wanted, refused
 from releaser.cli.render import json_text
 from releaser.cli.run import Reply, Run
 from releaser.cli.traffic import sights_of
+from releaser.cli.views.latency import untimed_lines
 from releaser.cli.views.plan import plan_lines
 from releaser.cli.views.secrets import secret_lines
 from releaser.config.observed import Refusal, Refusals, Unchanged, Underway
@@ -50,6 +51,7 @@ def planned(run: Run, wanted: Wanted, *, save: Path | None, detailed: bool) -> R
     lines = [
         *plan_lines(plan, sights, plan_digest(plan)),
         *secret_lines(session.environment, secrets.versions, secrets.concerns),
+        *untimed_lines(session.environment),
     ]
     return Reply(answer, {"plan": document}, tuple(lines))
 

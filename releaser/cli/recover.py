@@ -5,8 +5,9 @@ from releaser.cli.run import Reply, Run
 from releaser.errors import UsageError
 
 EPILOG = """\b
-Exit: as promote's; 0 where there is nothing to recover, 7 where the process
-of the release is alive.
+Exit: as promote's; 0 where there is nothing to recover, 1 where a host that
+answers cannot come to the committed release, 7 where the process of the
+release is alive.
 """
 
 
@@ -17,7 +18,8 @@ def command(run: Run, *, back: bool, finish: bool) -> Reply:
     """Take over a release whose process died. It goes back, unless --finish.
 
     What the routers show is read first; nothing that was seen before the
-    crash is believed.
+    crash is believed. Where no release was left in the middle, hosts and
+    routers that were away come to what was committed without them.
     """
     from releaser.cli.recovering import recover
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from releaser.cli.answer import done
+from releaser.cli.bringing_back import brought_back
 from releaser.cli.carry import carried
 from releaser.cli.going_back import go_back
 from releaser.cli.lines import line
@@ -29,9 +29,9 @@ def recover(run: Run, *, finish: bool) -> Reply:
             f"{alive.name} runs this release and is alive; there is nothing to take over",
             fix=(f"releaser watch -e {session.name}", f"releaser abort -e {session.name}"),
         )
-    if any(one.candidate is not None for one in ledgers):
+    if any(one.candidate not in (None, one.current) for one in ledgers):
         return _from_the_ledgers(run, session, finish=finish)
-    return Reply(done(session.name, "nothing to recover: no release was left in the middle"))
+    return brought_back(run, session)
 
 
 def _from_the_ledgers(run: Run, session: "Session", *, finish: bool) -> Reply:

@@ -17,12 +17,16 @@ def command(run: Run, release: str) -> Reply:
     """
     from releaser.cli.answer import of_rollout
     from releaser.cli.records import found, opened
+    from releaser.cli.views.ending import request_lines
     from releaser.cli.views.history import documents_of, story_lines
+    from releaser.cli.views.names import names_of
     from releaser.core.fold import replay
 
     with opened(run.environ) as journal:
         summary = found(journal, release, run.options.environment)
         entries = journal.read(summary.rollout)
-    answer = of_rollout(replay(entries), "back", wall=entries[-1].moment.wall)
+    rollout = replay(entries)
+    answer = of_rollout(rollout, "back", wall=entries[-1].moment.wall)
     lines = story_lines(entries, summary, everything=run.options.verbose > 0)
+    lines += request_lines(rollout, *names_of(rollout.plan))
     return Reply(replace(answer, exit=0), {"events": documents_of(entries)}, tuple(lines))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from releaser.cli.follow import Following
 from releaser.cli.views.history import summary_document
 from releaser.config.choices import Choice, choices
+from releaser.engine.behind import Behind, behind
 from releaser.engine.observe import Observed
 from releaser.engine.standing import as_started, idle_routers, stable_trouble
 from releaser.errors import JournalCorruptError, JournalUnavailableError, RefusedError
@@ -41,6 +42,8 @@ class Status:
     """Routers that releaser itself runs and that stand still."""
     journal: str = ""
     """Why this machine's journal cannot be read; empty: it can."""
+    behind: tuple[Behind, ...] = ()
+    """Hosts that are not at the committed release."""
 
     @property
     def newest(self) -> LedgerState | None:
@@ -65,6 +68,7 @@ def status_of(session: "Session", wall: float) -> Status:
         trouble,
         idle,
         past.problem,
+        behind(observed),
     )
 
 
@@ -138,7 +142,7 @@ def exit_of(status: Status) -> int:
     codes: dict[State, int] = {"running": 8, "held": 9, "abandoned": 5, "differ": 5, "unreachable": 1, "down": 1}
     if status.state in codes:
         return codes[status.state]
-    if status.observed.silent or status.journal:
+    if status.observed.silent or status.journal or status.behind:
         return 1
     taken_back = (
         status.newest is not None and status.newest.settled is not None and status.newest.settled[1] == "reverted"
@@ -159,11 +163,23 @@ def document_of(status: Status) -> dict[str, Any]:
         "way_back": [{"release": one.release, "warm": one.warm} for one in _usable(status.choices)],
         "frozen": _frozen(newest),
         "bad": dict(newest.bad) if newest else {},
+        "latency": _latency(status.following),
         "trouble": status.trouble or None,
         "journal": status.journal or None,
         "silent": dict(status.observed.silent),
+        "behind": [{"target": one.target, "host": one.host, "why": one.why} for one in status.behind],
         "recent": [summary_document(one) for one in status.recent],
     }
+
+
+def _latency(following: Following) -> dict[str, Any] | None:
+    """Of the release under way."""
+    judged = following.rollout.judged if following.rollout else None
+    if judged is None:
+        return None
+    from releaser.cli.views.latency import latency_document
+
+    return latency_document(judged.figures)
 
 
 def _usable(found: Iterable[Choice]) -> list[Choice]:

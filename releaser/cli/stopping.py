@@ -22,6 +22,11 @@ def down(run: Run) -> Reply:
     said = f"{session.name} is stopped" if ended.stopped else f"{session.name}: nothing that releaser started runs"
     lines: list[Line] = [row("stopped", what) for what in ended.stopped]
     lines += [row("left", f"{what}: releaser took it in and did not start it") for what in ended.left]
+    lines += [row("disabled", f"{unit}: a boot does not start it any more") for unit in ended.disabled]
     lines += [row("next", (command, "strong")) for command in again]
     answer = done(session.name, said, release=current, fix=again)
-    return Reply(answer, {"stopped": list(ended.stopped), "left": list(ended.left)}, tuple(lines))
+    return Reply(
+        answer,
+        {"stopped": list(ended.stopped), "left": list(ended.left), "disabled": list(ended.disabled)},
+        tuple(lines),
+    )

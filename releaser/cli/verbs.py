@@ -27,6 +27,7 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         (
             Verb("demo", "see a good release, a bad one and the way back, on this machine"),
             Verb("init", "write environments/ and playbooks/ for your application"),
+            Verb("setup", "prepare hosts and load balancers; --print gives the script"),
             Verb("adopt", "take what runs now as the stable release; no traffic moves"),
             Verb("config", "what an environment means, and where each value comes from"),
         ),
@@ -45,6 +46,7 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("status", "what runs, what users get, the evidence, the way back"),
             Verb("watch", "follow a running release to its end"),
             Verb("logs", "the application's own output"),
+            Verb("doctor", "would a release and its way back go through; how to mend it"),
             Verb("history", "the releases so far"),
             Verb("show", "the story of one release"),
         ),

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from releaser.config.absences import absences, cannot_leave_out
 from releaser.config.environment import Environment, Probe, canonical, router_refs, target_refs
 from releaser.config.observed import Refusal, Refusals, Seen, Unchanged, Underway, drift, other_slot, slot_of
 from releaser.config.playbook import Playbook
+from releaser.core.absent import Allowed
 from releaser.core.analysis.errors_good import step_tolerances
 from releaser.core.plan import Approval, Budget, Expected, HealthRule, Judging, Plan, Step, Undo
 from releaser.core.values import Binding, Release, Slot, Split
@@ -27,6 +29,7 @@ def compile_promotion(
     taken: Mapping[Slot, str] | None = None,
     trouble: str = "",
     silent_targets: Mapping[str, str] | None = None,
+    alike: Collection[str] = (),
     stable_is_down: bool = False,
     retry_bad: bool = False,
     unfreeze: bool = False,
@@ -35,7 +38,7 @@ def compile_promotion(
 
     `observed` has one entry for each of `router_refs(environment)`. `undo` is the way back as earlier releases measured
     it; `silent` names probes that were asked and gave no answer; `taken` are slots on whose port somebody else listens, with who that is; `trouble` says why the stable release does not serve;
-    `silent_targets` are those that gave no answer, with the reason. Every refusal is answered, not only the first.
+    `silent_targets` are those that gave no answer, with the reason; the routers of `alike` cannot leave out a host. Every refusal is answered, not only the first.
     """
     if not observed:
         raise ValueError("a plan is made against what the routers said")
@@ -62,6 +65,7 @@ def compile_promotion(
     refusals += _occupied(name, binding, release.id, taken or {}, first=origin is None)
     refusals += _forbidden(environment, playbook, release, ledgers, retry_bad=retry_bad, unfreeze=unfreeze)
     refusals += _unfit(playbook, observed, undo or Undo(None), first=origin is None)
+    refusals += cannot_leave_out(environment, alike)
     refusals += [
         Refusal("no-metric", f"the probe {probe} gives no answer; a release is not judged blind", _look(name))
         for probe in silent
@@ -87,10 +91,13 @@ def compile_promotion(
         keep_warm=environment.fleet.keep_warm,
         keep=environment.fleet.keep,
         drain=environment.fleet.drain,
+        cut_after=environment.fleet.cut_after,
         poll=poll_of(environment),
         unfreeze=unfreeze,
         expected=expected(observed),
         undo=undo or Undo(None),
+        allowed=Allowed(environment.fleet.max_failed, environment.fleet.max_unreachable),
+        absent=absences(environment, observed, binding),
         config=canonical(environment),
     )
 

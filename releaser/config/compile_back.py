@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
+from releaser.config.absences import absences
 from releaser.config.choices import Choice, Memory, choices, remembered
 from releaser.config.compile import expected, health_rule, poll_of
 from releaser.config.environment import Environment, canonical, router_refs, target_refs
 from releaser.config.observed import Refusal, Refusals, Seen, Unchanged, other_slot
+from releaser.core.absent import Allowed
 from releaser.core.plan import Budget, Plan, Step, Undo
 from releaser.core.values import Binding, Split
 from releaser.ports import LedgerState
@@ -66,12 +68,15 @@ def compile_rollback(
         keep_warm=environment.fleet.keep_warm,
         keep=environment.fleet.keep,
         drain=environment.fleet.drain,
+        cut_after=environment.fleet.cut_after,
         poll=poll_of(environment),
         mark_bad=mark_bad,
         freeze=_freeze(environment, freeze, again=leaving == target),
         cold=cold,
         expected=expected(observed),
         undo=undo or Undo(None, warm=not cold),
+        allowed=Allowed(environment.fleet.max_failed, environment.fleet.max_unreachable),
+        absent=absences(environment, observed, binding),
         config=canonical(environment),
     )
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -12,6 +12,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     StringConstraints,
     model_serializer,
+    model_validator,
 )
 
 from releaser.config.durations import Duration
@@ -40,7 +41,7 @@ OptionsMap = Mapping[tuple[str, str], type[BaseModel]]
 Port = Annotated[int, Field(ge=1, le=65535)]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=128)]
 EnvText = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=65536)]
-FLEET_ONLY = frozenset({"parallel", "max_unreachable", "max_failed", "keep", "drain", "keep_warm"})
+FLEET_ONLY = frozenset({"parallel", "max_unreachable", "max_failed", "keep", "drain", "cut_after", "keep_warm"})
 """How a release is carried out, not what runs: they are no part of a release's identity."""
 
 
@@ -136,6 +137,8 @@ class Fleet(Section):
     """How many good releases stay on the hosts."""
     drain: Duration = 30.0
     """What a slot that is stopped has for its open requests."""
+    cut_after: Duration = 10.0
+    """What requests and websockets under way have when users are taken back, before they are cut, where the router can do that."""
     keep_warm: Duration = 86400.0
     """How long the old release runs on after a commit, so that going back takes seconds."""
 
@@ -143,8 +146,21 @@ class Fleet(Section):
 class Secrets(Section):
     """What may happen to secrets that were looked up."""
 
-    at_rest: Literal["file"] | None = None
-    """`file`: each host keeps them on its disk, in a file of mode 0600. Secrets of Vault are not released without it."""
+    at_rest: Literal["file", "sealed"] | None = None
+    """How each host keeps them: `sealed` with its own key, for units of systemd 250 or later; `file`, in a file of mode 0600. Secrets of Vault are released with it, or with `reboot`, only."""
+    reboot: Literal["needs-vault"] | None = None
+    """`needs-vault`: each host keeps them in memory alone. After a restart it serves nothing until `releaser recover`, which needs their store."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.at_rest is not None and self.reboot is not None:
+            raise ValueError("what lies on a host's disk outlives a reboot; keep either at_rest or reboot: needs-vault")
+        return self
+
+    @property
+    def kept(self) -> Literal["file", "sealed", "memory"]:
+        """Where each host keeps the variables of a release."""
+        return "memory" if self.reboot is not None else self.at_rest or "file"
 
 
 class Environment(Section):

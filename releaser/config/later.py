@@ -11,7 +11,6 @@ ENVIRONMENT_LATER: Later = (
     (("hooks",), "hooks"),
     (("promotes_from",), "promotion between environments"),
     (("state",), "a journal in PostgreSQL"),
-    (("secrets", "reboot"), "secrets that a host forgets when it restarts"),
     (("artifact", "image"), "container images"),
     (("targets", "*", "follows"), "workers that follow another target"),
     (("targets", "*", "overlap"), "workers that follow another target"),

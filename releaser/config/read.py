@@ -15,7 +15,7 @@ from releaser.config.problems import Problem, config_error, told
 from releaser.config.references import Reference, find_reference
 from releaser.config.short_form import LOCAL, SHORT_KEYS
 from releaser.config.templates import allowed_names, check_template
-from releaser.config.tree import Path, Table, dotted, lift, nearest, plain, text_of, walk
+from releaser.config.tree import Path, Table, lift, nearest, plain, text_of, walk
 from releaser.errors import ConfigError
 
 __all__ = ["load_environment", "read_environment", "read_resolved"]
@@ -82,6 +82,7 @@ def read_environment(tree: Table, name: str, options: OptionsMap) -> Environment
     _check_waves(environment, tree)
     _check_connections(environment, tree)
     _check_probes(environment, tree)
+    _check_sealing(environment, tree)
     _check_texts(tree, frozenset(kind for group, kind in options if group == "secrets"), vault=vault is not None)
     return environment
 
@@ -140,26 +141,32 @@ def _check_probes(environment: Environment, tree: Table) -> None:
         )
 
 
+def _check_sealing(environment: Environment, tree: Table) -> None:
+    """What is sealed only systemd opens, so nothing else can be started with it."""
+    if environment.secrets.at_rest != "sealed":
+        return
+    for name, target in environment.targets.items():
+        if getattr(getattr(target.options, "run", None), "systemd", None) is None:
+            raise ConfigError(
+                f"{nearest(tree, ('secrets', 'at_rest')).origin}: only units of systemd can open what is sealed, and "
+                f"target {name} runs a command; write at_rest: file, or run: {{ systemd: ... }}"
+            )
+
+
 def _check_texts(tree: Table, schemes: frozenset[str], *, vault: bool) -> None:
     """References to secrets and {names} are right, wherever they stand."""
     for path, scalar in walk(tree):
         if isinstance(scalar.value, str):
             if SECRET_PLACES & set(path):
-                _check_reference(path, find_reference(scalar.value, schemes, scalar.origin), scalar.origin, vault=vault)
+                _check_reference(find_reference(scalar.value, schemes, scalar.origin), scalar.origin, vault=vault)
             names = allowed_names(path)
             if names is not None:
                 check_template(scalar.value, names, scalar.origin)
 
 
-def _check_reference(path: Path, reference: Reference | None, origin: str, *, vault: bool) -> None:
+def _check_reference(reference: Reference | None, origin: str, *, vault: bool) -> None:
     if reference is None:
         return
-    if path[0] == "probes":
-        raise ConfigError(
-            f"{origin}: {dotted(path)[:160]} is a reference to a secret, which is looked up for the application's env "
-            "only so far; leave it out",
-            code="not-yet",
-        )
     if reference.scheme == "vault" and not vault:
         raise ConfigError(
             f"{origin}: the value is in Vault, and nothing says where Vault is; "

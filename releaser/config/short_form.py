@@ -14,11 +14,8 @@ SHORT_TARGET = "web"
 TARGET_KEYS = ("hosts", "hosts_from", "connection", "run", "router", "path", "ports", "shared", "ssh")
 SHORT_KEYS = (*TARGET_KEYS, "user", "known_hosts", "health")
 MOST_INVENTORY = 1_000_000
-HAPROXY_PATHS = {
-    "socket": "/run/haproxy/admin.sock",
-    "state_file": "/var/lib/haproxy/server-state",
-    "map": "/etc/haproxy/releaser.map",
-}
+HAPROXY_KEPT = "/var/lib/releaser/haproxy"
+"""Where whoever releases may write: the packages' own directories belong to root, and hold more than the split."""
 
 
 def with_long_target(tree: Table) -> Table:
@@ -75,11 +72,20 @@ def written_out_router(router: Node, *, local: bool) -> Node:
 
 
 def _with_usual_paths(router: Table) -> Table:
-    """Where the distributions' packages of HAProxy keep things; only for one that releaser does not run itself."""
+    """The socket of the distributions' packages, and files of our own; only for a HAProxy that releaser does not run itself.
+
+    HAProxy has one state file for all its backends, and each backend a map for its own generation.
+    """
     managed = router.entries.get("managed")
     if text_of(router.entries.get("kind")) != "haproxy" or (isinstance(managed, Scalar) and managed.value is True):
         return router
-    return merge(Table({key: lift(path, DEFAULT) for key, path in HAPROXY_PATHS.items()}, DEFAULT), router)
+    backend = text_of(router.entries.get("backend")) or "app"
+    usual = {
+        "socket": "/run/haproxy/admin.sock",
+        "state_file": f"{HAPROXY_KEPT}/servers.state",
+        "map": f"{HAPROXY_KEPT}/{backend}.map",
+    }
+    return merge(Table({key: lift(path, DEFAULT) for key, path in usual.items()}, DEFAULT), router)
 
 
 def with_hosts(target: Table, folder: FilePath) -> Table:

@@ -13,6 +13,7 @@ from releaser.core.decision import (
     stop_everywhere,
     turn_back,
 )
+from releaser.core.draining import drained
 from releaser.core.rollout import Phase, Rollout
 from releaser.core.values import Outcome
 from releaser.core.watch import Watch
@@ -140,10 +141,12 @@ def _settling(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     open_ += _keep(d, r, now)
     candidate = r.plan.to.id if r.plan.kind == "promote" else r.plan.origin
     quick = r.turned is not None and r.turned.cause == "signal"
-    keep = candidate is None or quick or settlement == "committed" or not (r.started or r.plan.kind == "rollback")
+    begun = r.started or r.begun or r.plan.kind == "rollback"
+    keep = candidate is None or quick or settlement == "committed" or not begun
     keep = keep or bool(r.lost)  # users may still be sent there: whoever took the router stops it
     stopped = keep or stop_everywhere(d, r, candidate or "", now)
     stopped = stopped and (r.plan.kind == "promote" or collect_everywhere(d, r, now))  # or a boot starts what was left
+    stopped = (keep or bool(open_) or drained(d, r, watch, candidate or "", now)) and stopped
     if not open_ and stopped:
         d.record.append(_back(r))
     elif open_ and now >= r.since + 3 * r.plan.budget.deadman:

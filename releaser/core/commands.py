@@ -16,6 +16,7 @@ __all__ = [
     "Collect",
     "Command",
     "Count",
+    "Cut",
     "Look",
     "Place",
     "Rehearse",
@@ -128,7 +129,15 @@ class Settle:
     urgent: bool = False
 
 
-Command = Acquire | Place | Start | Stop | Collect | CheckHealth | Rehearse | Arm | Shift | Count | Look | Settle
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """End what `release`, which gets no more users, still has under way on this router."""
+
+    router: str
+    release: str
+
+
+Command = Acquire | Place | Start | Stop | Collect | CheckHealth | Rehearse | Arm | Shift | Count | Look | Settle | Cut
 QUESTIONS = (CheckHealth, Count, Look)
 
 

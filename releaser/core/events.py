@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from releaser.core.absent import Missing
 from releaser.core.commands import Command, Settlement
 from releaser.core.plan import Plan
 from releaser.core.values import Counts, Moment, Outcome, Reading, Split, Verdict
@@ -17,6 +18,7 @@ __all__ = [
     "Collected",
     "CommitBegun",
     "Counted",
+    "CutShort",
     "EffectFailed",
     "Entry",
     "Event",
@@ -91,12 +93,16 @@ class Refused:
 class Placed:
     target: str
     release: str
+    missing: tuple[Missing, ...] = ()
+    """Hosts that go without it, within what the fleet allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
     target: str
     release: str
+    missing: tuple[Missing, ...] = ()
+    """Hosts that go without it, those of the placing among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +263,15 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class CutShort:
+    """What was still under way for a release that gets no more users was ended; 0: it had just ended by itself."""
+
+    router: str
+    release: str
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
 class Collected:
     """`current` points at the committed release on this target; `removed` are the old releases that lie there no more."""
 
@@ -342,7 +357,7 @@ class Unrecognised:
 
 Event = (
     Opened | Issued | Acquired | Refused | Placed | Started | Ready | Rehearsed | Armed | Shifted | Judged | Passed
-    | StepBegun | CommitBegun | ApprovalAsked | Held | Asked | Approved | Paused | Resumed | TurnedBack | Settled | Stopped | Collected | EffectFailed | Lost | Fired | RouterSeen
+    | StepBegun | CommitBegun | ApprovalAsked | Held | Asked | Approved | Paused | Resumed | TurnedBack | Settled | Stopped | CutShort | Collected | EffectFailed | Lost | Fired | RouterSeen
     | Alarmed | Recovered | Finished | Unrecognised
 )  # fmt: skip
 

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from releaser.core import events as e
+from releaser.core.absent import Missing
 from releaser.core.commands import (
     Acquire,
     Arm,
     Collect,
     Command,
+    Cut,
     Place,
     Rehearse,
     Settle,
@@ -95,7 +97,8 @@ def _issued(r: Rollout, event: e.Issued, at: float) -> Rollout:
     touched = r.touched
     if isinstance(command, Shift) and not command.urgent:
         touched |= {command.router}
-    return replace(r, pending={**r.pending, command: Flight(event.attempt, at)}, touched=touched)
+    begun = r.begun | {command.target} if isinstance(command, Start) else r.begun
+    return replace(r, pending={**r.pending, command: Flight(event.attempt, at)}, touched=touched, begun=begun)
 
 
 def _acquired(r: Rollout, event: e.Acquired, at: float) -> Rollout:
@@ -121,7 +124,7 @@ def _go_on(r: Rollout, at: float) -> Rollout:
     if r.step >= 0:
         return _enter(r, Phase.ARMING, at)
     none: frozenset[str] = frozenset()
-    return _enter(r, Phase.PLACING, at, placed=none, started=none, ready=none, rehearsed={})
+    return _enter(r, Phase.PLACING, at, placed=none, started=none, missing={}, ready=none, rehearsed={})
 
 
 def _refused(r: Rollout, event: e.Refused, at: float) -> Rollout:
@@ -130,16 +133,22 @@ def _refused(r: Rollout, event: e.Refused, at: float) -> Rollout:
 
 def _placed(r: Rollout, event: e.Placed, at: float) -> Rollout:
     placed = r.placed | {event.target}
-    r = replace(r, placed=placed, pending=_without(r, Place, event.target))
+    r = replace(r, placed=placed, missing=_missing(r, event), pending=_without(r, Place, event.target))
     everywhere = all(target.name in placed for target in r.plan.targets)
     return _enter(r, Phase.STARTING, at) if everywhere and r.phase is Phase.PLACING else r
 
 
 def _started(r: Rollout, event: e.Started, at: float) -> Rollout:
     started = r.started | {event.target}
-    r = replace(r, started=started, pending=_without(r, Start, event.target))
+    r = replace(r, started=started, missing=_missing(r, event), pending=_without(r, Start, event.target))
     everywhere = all(target.name in started for target in r.plan.targets)
     return _enter(r, Phase.PROVING, at) if everywhere and r.phase is Phase.STARTING else r
+
+
+def _missing(r: Rollout, event: e.Placed | e.Started) -> Mapping[str, tuple[Missing, ...]]:
+    if not event.missing and event.target not in r.missing:
+        return r.missing
+    return {**r.missing, event.target: event.missing}
 
 
 def _ready(r: Rollout, event: e.Ready, at: float) -> Rollout:
@@ -263,6 +272,10 @@ def _stopped(r: Rollout, event: e.Stopped, at: float) -> Rollout:
     return replace(r, stopped=r.stopped | {event.target}, pending=_without(r, Stop, event.target))
 
 
+def _cut_short(r: Rollout, event: e.CutShort, at: float) -> Rollout:
+    return replace(r, cut={**r.cut, event.router: event.connections}, pending=_without(r, Cut, event.router))
+
+
 def _collected(r: Rollout, event: e.Collected, at: float) -> Rollout:
     return replace(r, collected=r.collected | {event.target}, pending=_without(r, Collect, event.target))
 
@@ -346,6 +359,7 @@ HANDLERS: dict[type, Handler] = {
     e.TurnedBack: _turned_back,
     e.Settled: _settled,
     e.Stopped: _stopped,
+    e.CutShort: _cut_short,
     e.Collected: _collected,
     e.EffectFailed: _effect_failed,
     e.Lost: _lost,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from releaser.core import events as e
+from releaser.core.absent import beyond
 from releaser.core.analysis.judge import Judgement
 from releaser.core.commands import Acquire, Arm, CheckHealth, Command, Look, Place, Rehearse, Settle, Shift
 from releaser.core.decision import (
@@ -38,16 +39,35 @@ def _acquiring(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     _forward(d, r, (Acquire(),), now)
 
 
+def _too_many_missing(d: Decision, r: Rollout) -> bool:
+    """Each target has answered for itself; a wave of several counts their hosts together."""
+    if not r.missing:
+        return False
+    for wave in sorted({target.wave for target in r.plan.targets}):
+        targets = [target.name for target in r.plan.targets if target.wave == wave]
+        why = beyond((one for name in targets for one in r.missing.get(name, ())), r.plan.allowed)
+        if why:
+            d.record.append(turn_back("failure", why))
+            return True
+    return False
+
+
 def _placing(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
+    if _too_many_missing(d, r):
+        return
     _forward(d, r, (Place(target.name) for target in r.plan.targets if target.name not in r.placed), now)
 
 
 def _starting(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
+    if _too_many_missing(d, r):
+        return
     _forward(d, r, missing_starts(r), now)
 
 
 def _proving(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     """N good answers in a row with the expected version, on every target, before any user is sent there."""
+    if _too_many_missing(d, r):
+        return
     to, rule = r.plan.to.id, r.plan.health
     for target in r.plan.targets:
         if target.name in r.ready:
@@ -206,7 +226,9 @@ def _committing(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     if commands or (r.plan.origin is not None and not stop_everywhere(d, r, r.plan.origin, now)):
         return
     if collect_everywhere(d, r, now):
-        d.record.append(e.Finished(Outcome.PROMOTED, f"{r.plan.to.id} answers everywhere, read back"))
+        without = [one.host for missing in r.missing.values() for one in missing]
+        but = f" but on {', '.join(without[:5])}{' ...' if len(without) > 5 else ''}" if without else ""
+        d.record.append(e.Finished(Outcome.PROMOTED, f"{r.plan.to.id} answers everywhere{but}, read back"))
 
 
 FORWARD: dict[Phase, Callable[[Decision, Rollout, Watch, float], None]] = {

@@ -7,6 +7,7 @@ from releaser.core.commands import (
     Collect,
     Command,
     Count,
+    Cut,
     Look,
     Place,
     Rehearse,
@@ -25,6 +26,8 @@ JUDGED_EVERY = 5.0
 GIVE_UP_STOPPING = 10.0
 """Stopping a slot that no user reaches any more may not delay the end of a release for longer."""
 
+PLACING = 0.8
+"""Of the phase's time: a host that fell silent in the middle of it is named before the phase is over."""
 REHEARSAL_TIMER = 1.0
 LONGEST_PAUSE = 5.0
 WITHIN: dict[type, float] = {
@@ -35,6 +38,7 @@ WITHIN: dict[type, float] = {
     Arm: 10.0,
     Look: 5.0,
     Settle: 10.0,
+    Cut: 5.0,
     Rehearse: 15.0,
 }
 
@@ -43,7 +47,7 @@ def within(command: Command, plan: Plan) -> float:
     """How long one attempt may take; an answer after that counts as none."""
     match command:
         case Place():
-            return plan.budget.step
+            return PLACING * plan.budget.step
         case CheckHealth():
             return plan.health.timeout + 1.0
         case Count():

@@ -47,7 +47,7 @@ def say_failures(counts: Counts) -> str:
     return f"{counts.failed} of {counts.completed}"
 
 
-def doing(command: "c.Command", call: Call) -> str:  # noqa: C901, PLR0911  one line per command, read at a glance
+def doing(command: "c.Command", call: Call) -> str:  # noqa: C901, PLR0911, PLR0912  one line per command, read at a glance
     """What a command is about, to follow "could not" or "to"."""
     from releaser.core import commands as c  # here: durations and splits are told more often than commands
 
@@ -74,6 +74,8 @@ def doing(command: "c.Command", call: Call) -> str:  # noqa: C901, PLR0911  one 
             return f"count the requests on {command.router}"
         case c.Look():
             return f"look at {command.router}"
+        case c.Cut():
+            return f"end what is still under way for {call(command.release)} on {command.router}"
         case c.Settle():
             return f"close the release on {command.router} as {command.settlement}"
 

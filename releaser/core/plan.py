@@ -5,9 +5,22 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Literal
 
+from releaser.core.absent import Allowed, Away
 from releaser.core.values import Binding, Release, Slot, Split
 
-__all__ = ["Approval", "Budget", "Expected", "HealthRule", "Judging", "Plan", "RouterRef", "Step", "TargetRef", "Undo"]
+__all__ = [
+    "Absence",
+    "Approval",
+    "Budget",
+    "Expected",
+    "HealthRule",
+    "Judging",
+    "Plan",
+    "RouterRef",
+    "Step",
+    "TargetRef",
+    "Undo",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,15 @@ class RouterRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """Hosts of a target that do not have a release, by the ledgers: they were away when it was committed."""
+
+    target: str
+    release: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """What one router's ledger and configuration said when the plan was made; anything else later is drift."""
 
@@ -136,6 +158,8 @@ class Plan:
     on_failure: Literal["rollback", "hold"] = "rollback"
     keep_warm: float = 86400.0
     drain: float = 30.0
+    cut_after: float | None = None
+    """Seconds that what is under way has when users are taken back; None: until the slot is stopped."""
     keep: int = 10
     """How many good releases stay on the hosts and in the ledgers, the newest first."""
     poll: float = 1.0
@@ -150,6 +174,10 @@ class Plan:
     """Rollbacks only: the old release must be started before traffic can move."""
     expected: tuple[Expected, ...] = ()
     undo: Undo = Undo(None)
+    allowed: Allowed = Allowed()
+    """How many hosts of one wave may go without the release."""
+    absent: tuple[Absence, ...] = ()
+    """Who goes without which release already."""
     config: str = ""
     """The resolved environment as canonical JSON, secrets as references: what places and starts the release."""
 
@@ -178,6 +206,13 @@ class Plan:
             if one.wave == router.wave and one.weight > weight:
                 weight = one.weight
         return self.before if weight == 0 else _mixed(self.before, self.to.id, weight)
+
+    def away(self, target: str) -> Away:
+        """By the ledgers: the hosts of `target` without a release."""
+        return {one.release: frozenset(one.hosts) for one in self.absent if one.target == target}
+
+    def target_of(self, router: str) -> str:
+        return next(one.target for one in self.routers if one.name == router)
 
     def digest(self, encoded: str) -> str:
         """sha256 over the codec's canonical JSON of this plan: 64 hex digits."""

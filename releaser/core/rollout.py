@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from releaser.core import events as e
+from releaser.core.absent import Away, Missing
 from releaser.core.commands import Command
 from releaser.core.plan import Plan, RouterRef
 from releaser.core.values import Outcome, Split
@@ -77,7 +78,11 @@ class Rollout:
     pending: Mapping[Command, Flight] = field(default_factory=dict)
     tries: Mapping[Command, Tries] = field(default_factory=dict)
     placed: frozenset[str] = frozenset()
+    begun: frozenset[str] = frozenset()
+    """Targets that were told to start the release, whatever came of it."""
     started: frozenset[str] = frozenset()
+    missing: Mapping[str, tuple[Missing, ...]] = field(default_factory=dict)
+    """Target -> its hosts that go without the release."""
     ready: frozenset[str] = frozenset()
     rehearsed: Mapping[str, float] = field(default_factory=dict)
     armed: frozenset[str] = frozenset()
@@ -115,6 +120,8 @@ class Rollout:
     settled: frozenset[str] = frozenset()
     stopped: frozenset[str] = frozenset()
     collected: frozenset[str] = frozenset()
+    cut: Mapping[str, int] = field(default_factory=dict)
+    """Router -> how many connections of the release that was taken back were cut there."""
     alarmed: frozenset[str] = frozenset()
     recovered: e.Recovered | None = None
     committing: bool = False
@@ -175,6 +182,21 @@ class Rollout:
     @property
     def at_last_step(self) -> bool:
         return self.step == len(self.plan.steps) - 1
+
+    def without(self, target: str) -> frozenset[str]:
+        """The hosts of `target` that do not have the release which this rollout brings."""
+        found = frozenset(one.host for one in self.missing.get(target, ()))
+        if self.plan.kind == "promote":  # it is brought to all of them, whoever had gone without it before
+            return found
+        return found | self.plan.away(target).get(self.plan.to.id, frozenset())
+
+    def away(self, router: str) -> Away:
+        """Who must not be sent requests of which release."""
+        if not (self.missing or self.plan.absent):
+            return {}
+        target = self.plan.target_of(router)
+        found = {**self.plan.away(target), self.plan.to.id: self.without(target)}
+        return {release: hosts for release, hosts in found.items() if hosts}
 
     def routers(self) -> tuple[str, ...]:
         return tuple(router.name for router in self.plan.routers)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import singledispatch
 
 from releaser.core import events as e
+from releaser.core.absent import Missing, say_missing
 from releaser.core.phrases import Call, callings, doing, say_failures, say_seconds, say_split
 from releaser.core.plan import Plan
 from releaser.core.values import Outcome, Verdict
@@ -83,12 +84,18 @@ def _refused(event: e.Refused, call: Call) -> str:
 
 @_sentence.register
 def _placed(event: e.Placed, call: Call) -> str:
-    return f"{call(event.release)} lies on every host of {event.target}"
+    return f"{call(event.release)} lies on {_hosts(event.target, event.missing)}"
 
 
 @_sentence.register
 def _started(event: e.Started, call: Call) -> str:
-    return f"{call(event.release)} was started on every host of {event.target}"
+    return f"{call(event.release)} was started on {_hosts(event.target, event.missing)}"
+
+
+def _hosts(target: str, missing: tuple[Missing, ...]) -> str:
+    if not missing:
+        return f"every host of {target}"
+    return f"the hosts of {target} but {say_missing(missing)}"
 
 
 @_sentence.register
@@ -216,6 +223,14 @@ def _stopped(event: e.Stopped, call: Call) -> str:
     if event.after:
         return f"{call(event.release)} stays warm on {event.target} and ends by itself in {say_seconds(event.after)}"
     return f"{call(event.release)} was stopped on {event.target}"
+
+
+@_sentence.register
+def _cut_short(event: e.CutShort, call: Call) -> str:
+    if not event.connections:
+        return f"nothing of {call(event.release)} was under way on {event.router} any more"
+    many = "connection" if event.connections == 1 else "connections"
+    return f"cut {event.connections} {many} of {call(event.release)} on {event.router}, whose time to end was over"
 
 
 @_sentence.register

@@ -7,6 +7,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Literal, Self
 
+from releaser.core.latency import Latency
+
 __all__ = [
     "SLOTS",
     "Binding",
@@ -129,6 +131,10 @@ class Counts:
     """Of the completed: answered 5xx, reset, or never connected."""
     active: int = 0
     """Begun and not completed yet."""
+    causes: tuple[tuple[str, int], ...] = ()
+    """Why requests failed, with the host where it is known, and how many: (("5xx web1", 3), ("econ web2", 7)); sorted."""
+    latency: Latency | None = None
+    """None: this router says nothing of times. For people; no verdict rests on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class Watch:
     last: dict[tuple[str, str], str] = field(default_factory=dict)
     """(target, release) -> what the last answer said, in words."""
     drifted: dict[str, RouterSeen] = field(default_factory=dict)
+    active: dict[str, tuple[float, dict[str, int]]] = field(default_factory=dict)
+    """Router -> (when it said so, how many requests each release had under way there)."""
     step: int = -1
     around: tuple[tuple[Command, float], ...] = ()
     """What is asked again and again in this step, and how often."""
@@ -80,6 +82,8 @@ class Watch:
                 if self.step >= 0 and release == self.plan.to.id:
                     self.judge.health(target, reading, at)
             case Counted(router, counts):
+                if counts is not None:
+                    self.active[router] = at, {release: count.active for release, count in counts}
                 if self.step >= 0:
                     self.judge.counted(router, None if counts is None else dict(counts), at)
             case RouterSeen():

@@ -13,7 +13,7 @@ from releaser.core.plan import Plan
 from releaser.core.rollout import Rollout
 from releaser.engine.drive import Driver
 from releaser.engine.recover import take_over
-from releaser.engine.resolve import expect_versions
+from releaser.engine.resolve import expect_versions, resolve_headers, secret_headers
 from releaser.ports import LedgerState, World
 from releaser.store.absent import AbsentJournal
 from releaser.store.sqlite import SqliteJournal
@@ -35,6 +35,9 @@ class Closeable(Protocol):
 def carry(session: "Session", plan: Plan, *, reason: str, show: "Show", timeout: float | None) -> Rollout:
     """To the plan's end."""
     opened = e.Opened(plan, session.by, reason)
+    if plan.kind != "promote" and show.notice is not None:
+        for place in secret_headers(session.environment, session.registry).values():
+            show.notice(f"{place} is a secret, which a way back does not look up: any answer of the application counts")
     with closing_probes(world_for(session, plan)) as world:
         journal = session.journal if plan.kind == "promote" else session.journal_or_none
         return _driver(session, journal, world, show, timeout).start(new_rollout(plan.to.version), opened)
@@ -49,6 +52,9 @@ def recover(session: "Session", *, finish: bool, reason: str, show: "Show") -> l
             read_resolved(json.loads(state.plan.config), session.registry) if state.plan.config else session.environment
         )
         wiring = replace(session.wiring, environment=frozen, shells={}, routers={})
+        if finish:
+            headers = resolve_headers(frozen, session.registry, session.folder, session.environ)
+            wiring = replace(wiring, told=headers.told)
         with closing_probes(wiring.world(session.journal_head)) as world:
             driver = _driver(session, session.journal, world, show, None)
             done.append(driver.take_over(state, by=session.by, finish=finish, reason=reason))

@@ -23,6 +23,8 @@ class Ended:
 
     stopped: tuple[str, ...]
     left: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
+    """Units that a boot starts no more."""
 
 
 def stop_all(session: "Session", *, wait: Callable[[float], None]) -> Ended:
@@ -43,7 +45,9 @@ def stop_all(session: "Session", *, wait: Callable[[float], None]) -> Ended:
             stopped.append(_said(name, slot, release))
     _await(session, left, wait)
     stopped += [f"the router of {name}" for name in session.wiring.stop_local_routers()]
-    return Ended(tuple(stopped), tuple(left))
+    targets: list[Any] = list(session.world.targets.values())
+    disabled = [unit for target in targets for unit in target.rest(fence=fence, within=WITHIN)]
+    return Ended(tuple(stopped), tuple(left), tuple(disabled))
 
 
 def _expect_local(session: "Session") -> None:

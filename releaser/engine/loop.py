@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from releaser.core import events as e
-from releaser.core.commands import QUESTIONS, Acquire, Collect, Command, Settle, Shift, Stop
+from releaser.core.commands import QUESTIONS, Acquire, Collect, Command, Cut, Settle, Shift, Stop
 from releaser.core.decide import decide
 from releaser.core.fold import evolve
 from releaser.core.requests import answer
@@ -245,7 +245,7 @@ def _goes_back(command: Command) -> bool:
     """A recovery raises its fence without waiting for a journal, as a rollback does."""
     if isinstance(command, Acquire):
         return command.force
-    return isinstance(command, Shift | Settle | Stop) and getattr(command, "urgent", True)
+    return isinstance(command, Shift | Settle | Stop | Cut) and getattr(command, "urgent", True)
 
 
 def _still_ours(r: Rollout, router: str) -> bool:

@@ -11,7 +11,7 @@ from releaser.errors import HeldError, PortError, RefusedError, ReleaserError, U
 from releaser.ports import LedgerState, RouterState, SlotState, World
 from releaser.shell.questions import Question, ask_all
 
-__all__ = ["Observed", "observe"]
+__all__ = ["Looked", "Observed", "look", "observe"]
 
 Answers = Mapping[str, Any]
 """By name: what a part said, or the error that kept it from it."""
@@ -37,9 +37,12 @@ class Observed:
         )
 
     def running(self) -> frozenset[str]:
-        """Releases that run in their slot on every host that was asked."""
+        """Releases that run in their slot on every host that answered."""
         return frozenset(
-            str(slot.release) for slots in self.slots.values() for slot in slots if slot.running and slot.release
+            str(slot.release)
+            for slots in self.slots.values()
+            for slot in slots
+            if slot.release and (slot.running or {*slot.hosts.values()} - {"unreachable"} == {"running"})
         )
 
 
@@ -50,28 +53,48 @@ class Questioned(Protocol):
     def questions(self) -> Sequence[Question[Any]]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What each part said, or in its place the error that kept it from it; by name, and `beside` in the order of the questions."""
+
+    ledgers: Answers
+    routers: Answers
+    slots: Answers
+    beside: Sequence[Any] = ()
+
+    def observed(self) -> Observed:
+        said_of = (self.slots, self.routers, self.ledgers)
+        silent = {name: str(said) for each in said_of for name, said in each.items() if _failed(said)}
+        return Observed(_good(self.ledgers), _good(self.routers), _good(self.slots), silent)
+
+
 def observe(world: World) -> Observed:
     """Never raises for a silent part: what does not answer is named."""
+    return look(world).observed()
+
+
+def look(world: World, beside: Sequence[Question[Any]] = (), *, within: float = WITHIN) -> Looked:
+    """The same with the errors themselves. Questions `beside` go to their hosts in the same turn."""
     parts = [*(site.router for site in world.sites.values()), *world.targets.values()]
-    look = _together if all(isinstance(part, Questioned) for part in parts) else _apart
-    known, routers, slots = look(world)
-    silent = {name: str(said) for said_of in (slots, routers, known) for name, said in said_of.items() if _failed(said)}
-    return Observed(_good(known), _good(routers), _good(slots), silent)
+    if all(isinstance(part, Questioned) for part in parts):
+        return _together(world, beside, within)
+    return Looked(*_apart(world), ask_all(beside, within=within))
 
 
-def _together(world: World) -> tuple[Answers, Answers, Answers]:
+def _together(world: World, beside: Sequence[Question[Any]], within: float) -> Looked:
     """One agent process a host for all that is asked there."""
     sites: dict[str, Any] = {name: world.sites[name].router for name in sorted(world.sites)}
     targets: Mapping[str, Any] = world.targets
-    asked = [part.questions() for part in (*sites.values(), *targets.values())]
-    given = iter(ask_all([question for some in asked for question in some], within=WITHIN))
+    asked = [*(part.questions() for part in (*sites.values(), *targets.values())), beside]
+    given = iter(ask_all([question for some in asked for question in some], within=within))
     answers = [[next(given) for _ in some] for some in asked]
     read = dict(zip(sites, answers[: len(sites)], strict=True))
-    slots = zip(targets.items(), answers[len(sites) :], strict=True)
-    return (
+    slots = zip(targets.items(), answers[len(sites) : -1], strict=True)
+    return Looked(
         {name: ledger for name, (ledger, _) in read.items()},
         {name: _ask(partial(_state, sites[name], *said)) for name, said in read.items()},
         {name: target.slots_of(said) for (name, target), said in slots},
+        answers[-1],
     )
 
 

@@ -12,6 +12,7 @@ from releaser.core.commands import (
     Collect,
     Command,
     Count,
+    Cut,
     Look,
     Place,
     Rehearse,
@@ -32,6 +33,8 @@ from releaser.ports import Claim, Clock, Frozen, LedgerState, Settling, World
 __all__ = ["perform", "whose"]
 
 Facts = tuple[Fact, ...]
+PERSISTENT = 3
+"""At so many tries to start the release of a cold way back it is enough that one host has it."""
 
 
 def perform(command: Command, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
@@ -184,8 +187,8 @@ def _try(call: Callable[[], Any]) -> Any:
 
 
 def _place(command: Place, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
-    world.targets[command.target].place(r.plan.to, fence=r.fence, within=within(command, r.plan))
-    return (e.Placed(command.target, r.plan.to.id),)
+    missing = world.targets[command.target].place(r.plan.to, fence=r.fence, within=within(command, r.plan))
+    return (e.Placed(command.target, r.plan.to.id, tuple(missing)),)
 
 
 def _start(command: Start, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
@@ -194,10 +197,14 @@ def _start(command: Start, attempt: int, r: Rollout, world: World, clock: Clock)
     slots = _try(partial(target.inspect, within=limit / 4))
     # A host that does not answer must not keep the others from their start: the start itself names it.
     for held in () if isinstance(slots, PortError) else slots:
-        if held.slot == command.slot and held.running and held.release not in {None, command.release}:
-            _evict(str(held.release), command, r, world, limit / 4)
-    target.start(r.plan.to, command.slot, fence=r.fence, within=limit / 2)
-    return (e.Started(command.target, command.release),)
+        for other in held.busy if held.slot == command.slot else ():
+            if other != command.release:
+                _evict(other, command, r, world, limit / 4)
+    without = r.without(command.target)
+    cold = r.plan.kind == "rollback" and r.plan.cold
+    lenient = cold and attempt >= PERSISTENT  # a dead host must not keep the others, and all users, from it
+    missing = target.start(r.plan.to, command.slot, fence=r.fence, within=limit / 2, without=without, lenient=lenient)
+    return (e.Started(command.target, command.release, (*r.missing.get(command.target, ()), *missing)),)
 
 
 def _evict(release: str, command: Start, r: Rollout, world: World, limit: float) -> None:
@@ -239,7 +246,8 @@ def _collect(command: Collect, attempt: int, r: Rollout, world: World, clock: Cl
 
 def _check_health(command: CheckHealth, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
     slot = r.plan.slot(command.release)
-    reading = world.probes[command.target].read(r.plan.to, slot, within=r.plan.health.timeout)
+    without, limit = r.without(command.target), r.plan.health.timeout
+    reading = world.probes[command.target].read(r.plan.to, slot, within=limit, without=without)
     return (e.HealthRead(command.target, command.release, reading),)
 
 
@@ -250,6 +258,7 @@ def _rehearse(command: Rehearse, attempt: int, r: Rollout, world: World, clock: 
         generation_of(r.fence, REHEARSAL_GENERATION),
         fence=r.fence,
         within=within(command, r.plan),
+        away=r.away(command.router),
     )
     return (e.Rehearsed(command.router, seconds),)
 
@@ -257,8 +266,9 @@ def _rehearse(command: Rehearse, attempt: int, r: Rollout, world: World, clock: 
 def _arm(command: Arm, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
     """Whoever goes on after a crash reads once more: until now the dead one's timer could still run out and go back."""
     timer = r.plan.budget.deadman
+    generation, away = generation_of(r.fence, GUARD_GENERATION), r.away(command.router)
     world.sites[command.router].switch.arm(
-        _home(r), r.plan.binding, generation_of(r.fence, GUARD_GENERATION), fence=r.fence, timer=timer, within=5.0
+        _home(r), r.plan.binding, generation, fence=r.fence, timer=timer, within=5.0, away=away
     )
     armed = e.Armed(command.router, timer)
     if r.recovered and r.recovered.finish:
@@ -279,7 +289,8 @@ def _shift(command: Shift, attempt: int, r: Rollout, world: World, clock: Clock)
         state = router.read(r.plan.binding, within=limit / 2)
         if (state.split, state.generation) == (command.split, command.generation):
             return (_shifted(command, state.generation, clock.now() - began),)
-    state = router.shift(command.split, r.plan.binding, command.generation, fence=r.fence, within=limit)
+    away = r.away(command.router)
+    state = router.shift(command.split, r.plan.binding, command.generation, fence=r.fence, within=limit, away=away)
     if state.split != command.split:
         raise UnknownError(f"{command.router} reads back {state.split}, not {command.split}")
     return (_shifted(command, state.generation, clock.now() - began),)
@@ -311,6 +322,14 @@ def _look(command: Look, attempt: int, r: Rollout, world: World, clock: Clock) -
     )
 
 
+def _cut(command: Cut, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    cutter = world.sites[command.router].cutter
+    if cutter is None:
+        raise FailedError(f"{command.router} cannot end them; they end with the slot")
+    ended = cutter.cut(command.release, r.plan.binding, fence=r.fence, within=within(command, r.plan))
+    return (e.CutShort(command.router, command.release, ended),)
+
+
 def _settle(command: Settle, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
     world.sites[command.router].ledger.settle(
         settling(command, r, world), fence=r.fence, within=within(command, r.plan)
@@ -332,7 +351,9 @@ def settling(command: Settle, r: Rollout, world: World) -> Settling:
         bad = (plan.to.id, why)
     seconds = turned.freeze if turned else plan.freeze
     frozen = Frozen(by, f"rolled back: {why}", seconds) if seconds > 0 else None
-    return Settling(command.settlement, r.id, current, bad, frozen, world.journal_head(), plan.keep)
+    brought = promoted or plan.cold  # routers were told who has it
+    away = tuple(sorted(r.without(plan.target_of(command.router)))) if brought else None
+    return Settling(command.settlement, r.id, current, bad, frozen, world.journal_head(), plan.keep, away)
 
 
 ACTIONS: dict[type, Callable[[Any, int, Rollout, World, Clock], Facts]] = {
@@ -348,4 +369,5 @@ ACTIONS: dict[type, Callable[[Any, int, Rollout, World, Clock], Facts]] = {
     Count: _count,
     Look: _look,
     Settle: _settle,
+    Cut: _cut,
 }

@@ -6,6 +6,7 @@ from releaser.config.compile import compile_promotion
 from releaser.config.compile_back import compile_rollback
 from releaser.config.observed import Refusals, Unchanged, Underway
 from releaser.core.plan import Budget, Plan
+from releaser.engine.doctor.preflight import observe_and_ask, with_refusals
 from releaser.engine.past import check_journal, measured_undo
 from releaser.engine.standing import as_started, idle_routers, stable_trouble, taken_slots
 from releaser.errors import ConfigError, PortError, RefusedError
@@ -31,10 +32,10 @@ def plan_forward(
     chosen, release = session.playbook(playbook), session.release(version)
     if start:
         session.wiring.run_local_routers()
-    observed = session.observe()
-    observed = as_started(observed, idle_routers(session.wiring, observed))
+    asked = observe_and_ask(session)
+    observed = as_started(asked.observed, idle_routers(session.wiring, asked.observed))
     check_journal(session.journal, observed)
-    return compile_promotion(
+    planned = compile_promotion(
         session.environment,
         chosen,
         release,
@@ -43,10 +44,12 @@ def plan_forward(
         taken=taken_slots(observed),
         trouble=stable_trouble(observed, session.environment.fleet),
         silent_targets={name: why for name, why in observed.silent.items() if name in session.world.targets},
+        alike=session.wiring.alike(),
         stable_is_down=stable_is_down,
         retry_bad=retry_bad,
         unfreeze=unfreeze,
     )
+    return with_refusals(planned, asked)
 
 
 def plan_back(

@@ -3,9 +3,9 @@
 An adapter that is not listed, or not used, is never imported.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import BaseModel
 
@@ -25,6 +25,7 @@ class Registry(Mapping[tuple[str, str], type[BaseModel]]):
 
     def __init__(self, found: Iterable[EntryPoint], allowed: Collection[str] = ()) -> None:
         self._points: dict[tuple[str, str], EntryPoint] = {}
+        self._walls: dict[str, Callable[[str], NoReturn]] = {}
         for point in found:
             owner = point.dist.name if point.dist else ""
             if owner != OURS and owner not in allowed:
@@ -45,8 +46,16 @@ class Registry(Mapping[tuple[str, str], type[BaseModel]]):
         """
         return cls((point for name in (OURS, *sorted(allowed)) for point in _brought_by(name)), allowed)
 
+    def walled(self, group: str, refuse: Callable[[str], NoReturn]) -> "Registry":
+        """The same without the adapters of one group: `refuse` is handed the kind, and raises, where one is used."""
+        other = Registry(())
+        other._points, other._walls = self._points, {**self._walls, group: refuse}
+        return other
+
     def adapter(self, group: str, kind: str) -> Any:
         """The adapter's class. Raises KeyError for an unknown one, ReleaserError for one that cannot be loaded."""
+        if group in self._walls:
+            self._walls[group](kind)
         point = self._points[group, kind]
         try:
             return point.load()

@@ -1,11 +1,11 @@
 """One environment, opened for one command: what a verb of the command line (and later the server) can do with it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from releaser.adapters.clock import BootClock
 from releaser.config.environment import Environment, config_digest
@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # what a verb does is imported when it does it: to read the s
     from releaser.core.rollout import Rollout
     from releaser.core.values import Release
     from releaser.engine.adopt import Adopted
+    from releaser.engine.bringing import Brought
     from releaser.engine.resolve import Resolved
     from releaser.store.summaries import Summary
 
@@ -252,6 +253,18 @@ class Session:
 
         return clear_the_way(self, show or Show())
 
+    def bring_back(self, *, wait: Callable[[float], None]) -> "Brought | None":
+        """Hosts and routers that were away come to what is committed. None: nothing is."""
+        from releaser.engine.bringing import bring_back
+
+        return bring_back(self, wait=wait)
+
+    def narrow(self, hosts: Collection[str]) -> None:
+        """From now on this session looks at these hosts of its targets only: nothing may be released with it."""
+        targets: dict[str, Any] = dict(self.world.targets)
+        kept = {name: target.only(hosts) for name, target in targets.items() if set(target.names()) & set(hosts)}
+        self.world = replace(self.world, targets=kept)
+
     def running(self) -> "Summary | None":
         """The rollout of this environment that is open in this machine's journal."""
         found = self.journal.open_rollouts(self.name)
@@ -276,9 +289,11 @@ class Session:
         """Take in what already serves as the stable release; no process is touched and no traffic moved."""
         from releaser.engine.adopt import adopt
         from releaser.engine.carrying import closing_probes
+        from releaser.engine.resolve import resolve_headers
 
         self.wiring.run_local_routers()
-        with closing_probes(self.wiring.world(self.journal_head)) as world:
+        headers = resolve_headers(self.environment, self.registry, self.folder, self.environ)
+        with closing_probes(replace(self.wiring, told=headers.told).world(self.journal_head)) as world:
             return adopt(self.environment, world, self.observe(), version, by=self.by)
 
     def freeze(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from releaser.adapters.hosts.progress import Progress
 from releaser.config.environment import Environment, Target
 from releaser.engine.registry import Registry
 from releaser.engine.remote import RemoteShells, remote_path
@@ -56,6 +57,8 @@ class Wiring:
     shells: dict[tuple[str, str], Shell] = field(default_factory=dict)
     routers: "dict[str, LocalRouter]" = field(default_factory=dict)
     remote: RemoteShells = field(default_factory=RemoteShells)
+    progress: Progress = field(default_factory=Progress)
+    """How far orders to many hosts are, for whoever draws a screen."""
 
     def world(self, journal_head: Callable[[], tuple[str, int, str] | None] = lambda: None) -> World:
         """Every port of this environment. Raises ConfigError for what is not there yet or not installed."""
@@ -66,8 +69,10 @@ class Wiring:
             kind = self.registry.adapter("targets", target.kind)
             placed: Any = target.options
             hosts = tuple(host.model_copy(update={"env": self.told(host.env)}) for host in placed.hosts)
-            options = placed.model_copy(update={"path": self._path(target), "hosts": hosts})
-            targets[name] = kind(name, options, shells, self.artifact, env)
+            options = placed.model_copy(update={"path": self.path_of(target), "hosts": hosts})
+            kept = self.environment.secrets.kept
+            more = {} if kept == "file" else {"kept": kept}
+            targets[name] = kind(name, options, shells, self.artifact, env, progress=self.progress, **more)
             if self.probes:
                 probes[name] = self._probe(target)
             for host in target.router.hosts:
@@ -82,6 +87,13 @@ class Wiring:
         """The smallest share that a router can give, in whole percent."""
         name = router.partition("/")[0]
         return int(self._dialect(name, self.environment.targets[name]).finest)
+
+    def alike(self) -> frozenset[str]:
+        """Targets whose router knows no single hosts, and so cannot leave one out."""
+        from releaser.adapters.routers.dialect import Selective
+
+        targets = self.environment.targets.items()
+        return frozenset(name for name, target in targets if not isinstance(self._dialect(name, target), Selective))
 
     def run_local_routers(self) -> None:
         """Start the routers that releaser itself runs for this environment, where they do not run."""
@@ -102,6 +114,7 @@ class Wiring:
 
     def _probe(self, target: Target) -> Probe:
         from releaser.adapters.probes.http import Endpoint
+        from releaser.engine.asking import asking
 
         options = self.environment.probes
         chosen = (
@@ -115,16 +128,15 @@ class Wiring:
         endpoints = [
             Endpoint(host.name, "127.0.0.1" if local else host.name, hosts.ports_of(host.name)) for host in hosts.hosts
         ]
-        probe: Probe = kind(options[chosen].options, endpoints)
-        return probe
+        return asking(kind, options[chosen].options, endpoints, self.told, self.registry)
 
     def _site(self, name: str, target: Target, host: str) -> Site:
         from releaser.adapters.routers.site import RouterSite
 
         shell = self._shell(name, target, host)
-        state = target.router.state or f"{self._path(target)}/.releaser/router"
+        state = target.router.state or f"{self.path_of(target)}/.releaser/router"
         site = RouterSite(f"{name}/{host}", shell, state, self._dialect(name, target), self.environment.name)
-        return Site(site, site, site, site.ledger)
+        return Site(site, site, site, site.ledger, site)
 
     def _dialect(self, name: str, target: Target) -> Any:
         if target.router.managed:
@@ -139,20 +151,20 @@ class Wiring:
         if name not in self.routers:
             shell = self._shell(name, target, target.router.hosts[0])
             ports = target.options.ports_of(target.options.hosts[0].name)
-            self.routers[name] = LocalRouter(target.router.options, Path(self._path(target)) / "router", ports, shell)
+            self.routers[name] = LocalRouter(target.router.options, Path(self.path_of(target)) / "router", ports, shell)
         return self.routers[name]
 
     def _shell(self, name: str, target: Target, host: str) -> Shell:
         key = (name, host)
         if key not in self.shells and target.connection == "ssh":
-            self.shells[key] = self.remote.shell(target, host, f"{self._path(target)}/.releaser", self.folder)
+            self.shells[key] = self.remote.shell(target, host, f"{self.path_of(target)}/.releaser", self.folder)
         if key not in self.shells:
             from releaser.shell.local import LocalShell
 
-            self.shells[key] = LocalShell(Path(self._path(target)) / ".releaser", host)
+            self.shells[key] = LocalShell(Path(self.path_of(target)) / ".releaser", host)
         return self.shells[key]
 
-    def _path(self, target: Target) -> str:
+    def path_of(self, target: Target) -> str:
         path: str = target.options.path
         if target.connection == "ssh":
             return remote_path(path)

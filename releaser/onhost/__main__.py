@@ -22,11 +22,13 @@ VERBS = {
     "ledger.edit": "ledger:edit",
     "router.read": "router:read",
     "router.write": "router:write",
+    "router.cut": "router:cut",
     "switch.arm": "switch:arm",
     "switch.renew": "switch:renew",
     "switch.rehearse": "switch:rehearse",
     "switch.guard": "switch:guard",
     "guard": "guard:guard",
+    "listen": "hear:listen",
     # releases and slots of a target
     "target.prepare": "place:prepare",
     "target.place": "place:place",
@@ -36,8 +38,11 @@ VERBS = {
     "target.inspect": "slot:inspect",
     "target.logs": "logs:logs",
     "target.collect": "collect:collect",
+    "target.rest": "unit_boot:rest",
     "supervise": "supervise:supervise",
     "unit.retire": "unit_retire:retire",
+    # what a release would meet here
+    "doctor.host": "doctor:host",
     # several of those above that change nothing, in one process
     "batch": "batch:batch",
     # any of these, over a connection that may be lost

@@ -8,6 +8,7 @@ import subprocess
 from typing import Any
 
 from releaser.onhost import clock, files, processes
+from releaser.onhost.answers import Refusal
 from releaser.onhost.command import render
 from releaser.onhost.detach import INHERITED
 from releaser.onhost.home import Home
@@ -53,7 +54,7 @@ class Application:
 def spawn(place: Home, slot: str, want: dict[str, Any]) -> Application:
     """Start what the slot is bound to, its output appended to the slot's log, in a session of its own.
 
-    Raises OSError where it cannot be run and ValueError for a template that says nothing.
+    Raises OSError where it cannot be run and ValueError for a template that says nothing, or variables that are gone.
     """
     kept = files.read_json(place.environment(str(want["release"]))) or {}
     names = {
@@ -63,6 +64,7 @@ def spawn(place: Home, slot: str, want: dict[str, Any]) -> Application:
         "version": str(kept["version"]),
         "host": str(want.get("host", "")),
     }
+    own = _forgettable(place, names["release"]) if kept.get("forget") else kept["env"]
     with place.log(slot).open("ab") as log:
         popen = subprocess.Popen(
             render(str(kept["run"]), names),
@@ -70,10 +72,19 @@ def spawn(place: Home, slot: str, want: dict[str, Any]) -> Application:
             stdout=log,
             stderr=log,
             cwd=str(place.slot(slot)),
-            env=_environment(names, kept["env"]),
+            env=_environment(names, own),
             start_new_session=True,
         )
     return Application(processes.find(popen.pid) or Process(popen.pid, 0), popen, own_session=True)
+
+
+def _forgettable(place: Home, release: str) -> dict[str, Any]:
+    from releaser.onhost import memory  # here: most hosts need nothing of it
+
+    try:
+        return memory.kept(place, release)
+    except Refusal as refusal:
+        raise ValueError(refusal.message) from None
 
 
 def _environment(names: dict[str, str], own: dict[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # not typing's: importing that would be a tenth of every 
 if TYPE_CHECKING:
     from typing import Any
 
-READING = frozenset(["ledger.read", "router.read", "target.inspect", "target.logs"])
+READING = frozenset(["ledger.read", "router.read", "target.inspect", "target.logs", "doctor.host"])
 """What may be part of a batch. A verb that changes something has a process of its own, ended at its own deadline."""
 
 

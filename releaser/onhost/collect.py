@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from releaser.onhost.home import SLOTS, discard, home, remove, ruled, switch_link
+from releaser.onhost import files
+from releaser.onhost.home import SLOTS, Home, discard, home, remove, ruled, switch_link
 from releaser.onhost.slot import look
 from releaser.onhost.unit_boot import enable_only
 
@@ -30,5 +31,16 @@ def collect(request: dict[str, Any]) -> dict[str, Any]:
         removed = sorted(entry.name for entry in place.releases.iterdir() if entry.name not in kept)
         for name in removed:
             discard(place, place.releases / name)
-            remove(place.environments / f"{name}.json")
+            _forget(place, name)
     return {"removed": removed}
+
+
+def _forget(place: Home, release: str) -> None:
+    """How it was started, wherever that was kept."""
+    known = place.environments / f"{release}.json"
+    if (files.read_json(known) or {}).get("forget"):
+        from releaser.onhost import memory  # here: most hosts need nothing of it
+
+        memory.forget(place, release)
+    for kept in (known, known.with_suffix(".sealed")):
+        remove(kept)

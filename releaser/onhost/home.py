@@ -10,7 +10,9 @@
     target.lock         created once, never renamed or deleted
     target.json         the highest fence that has changed anything here
     env/<id>.json       0600: how the release is started, with its environment; kept as long as the release
-    run/<slot>.env      0600: the variables of the unit that runs the slot, where systemd does
+    env/<id>.sealed     0600: those variables as only this host's systemd can open them, where they are to lie nowhere else
+    run/<slot>.env      0600: the variables of the unit that runs the slot, where systemd does; or a link to them in memory
+    run/<slot>.sealed   0600: the sealed variables of what the slot holds, where its unit loads them
     run/<slot>.json     what the slot runs; run/<slot>.want.json what it was asked to; run/<slot>.lock one supervisor
     incoming/, staging/ uploads and half-unpacked releases
 """
@@ -61,6 +63,9 @@ class Home:
 
     def environment(self, name: str) -> Path:
         return self.environments / f"{plain(name)}.json"
+
+    def sealed(self, name: str) -> Path:
+        return self.environments / f"{plain(name)}.sealed"
 
     def slot(self, name: str) -> Path:
         return self.path / "slots" / coloured(name)

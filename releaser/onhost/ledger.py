@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 COPIED = (
-    "environment fence rollout current good bad evidence releases slots generation split before candidate journal fired".split()  # noqa: SIM905 - a list of words
+    "environment fence rollout current good bad evidence releases slots generation split before candidate journal fired away".split()  # noqa: SIM905 - a list of words
 )
 
 

@@ -31,28 +31,30 @@ SYNCS = 16
 def prepare(request: dict[str, Any]) -> dict[str, Any]:
     """Is it placed already, is there room for the upload, and where does it go? Safe to repeat.
 
-    {path, fence, release, artifact, size, unit: {systemd, sudo} or none} -> {placed, incoming}
+    {path, fence, release, artifact, size, unit: {systemd, sudo, sealed} or none, forget: whether a reboot is to forget its
+    variables} -> {placed, kept, incoming}; `kept` says whether how it is started is there too, in the way that is asked for.
     """
     place = home(request, create=True)
     release, fence = str(request["release"]), int(request["fence"])
     if request.get("unit"):
         from releaser.onhost.unit_ready import expect_able  # here, as below: most hosts need nothing of it
 
-        expect_able(request["unit"])
+        expect_able(place, request["unit"])
     with ruled(place, request):
         _sweep(place, fence)
     if problem(place, release, str(request["artifact"])) is None:
-        return {"placed": True, "incoming": ""}
+        return {"placed": True, "kept": _is_kept(place, release, request), "incoming": ""}
     _expect_room(place, int(request["size"]), 1, int(request.get("spare", SPARE)))
     place.release(release)  # refuses a name that is not plain, before it becomes part of a path
-    return {"placed": False, "incoming": str(place.incoming / f"{release}.{fence}")}
+    return {"placed": False, "kept": False, "incoming": str(place.incoming / f"{release}.{fence}")}
 
 
 def place(request: dict[str, Any]) -> dict[str, Any]:
     """Check, unpack and keep one release, and how it is started. Safe to repeat: what is placed and whole stays.
 
     {path, fence, release, version, artifact, kind: dir|tar, package: sha256 of the upload, incoming, shared: [names],
-    run: template, unit: {systemd, sudo} or none, env: {}, limits: {}} -> {placed: whether anything had to be done}
+    run: template, unit: {systemd, sudo, sealed} or none, env: {}, forget: bool, limits: {}}
+    -> {placed: whether anything had to be done}
     """
     where = home(request, create=True)
     release = str(request["release"])
@@ -159,10 +161,46 @@ def _publish(where: Home, release: str, ready: Path, wrong: str) -> None:
 def _keep_environment(where: Home, request: dict[str, Any]) -> None:
     """How this release is started, kept as long as it: going back to it needs no store of secrets."""
     kept = {name: request[name] for name in ("release", "version", "artifact", "run", "env")}
+    sealed = where.sealed(kept["release"])
     if request.get("unit"):
         kept["unit"] = request["unit"]
+    if _is_sealed(request):
+        from releaser.onhost.unit_seal import seal
+
+        values = {str(name): str(value) for name, value in kept["env"].items()}
+        files.replace(sealed, seal(values, sudo=bool(kept["unit"].get("sudo"))))
+        kept["env"] = {}
+    if request.get("forget"):
+        from releaser.onhost import memory
+
+        memory.keep(where, kept["release"], kept["env"])
+        kept.update({"env": {}, "forget": True})
     if files.read_json(where.environment(kept["release"])) != kept:
         files.write_json(where.environment(kept["release"]), kept)
+    if not _is_sealed(request):
+        remove(sealed)
+
+
+def _is_kept(where: Home, release: str, request: dict[str, Any]) -> bool:
+    """No after a power cut between a release and its variables, after a reboot that was to forget them, and where they are
+    to be kept in another way now.
+    """
+    kept = files.read_json(where.environment(release))
+    if (
+        kept is None
+        or kept.get("unit") != request.get("unit")
+        or bool(kept.get("forget")) != bool(request.get("forget"))
+    ):
+        return False
+    if request.get("forget"):
+        from releaser.onhost import memory
+
+        return memory.present(where, release)
+    return not _is_sealed(request) or where.sealed(release).exists()
+
+
+def _is_sealed(request: dict[str, Any]) -> bool:
+    return bool((request.get("unit") or {}).get("sealed"))
 
 
 def _expect_digest(found: str, expected: str, when: str) -> None:

@@ -4,10 +4,13 @@
 {"do": "socket", "path": p, "send": line, "expect": regex}     full match of the stripped reply; the reply returned
 {"do": "dump", "path": p, "socket": s, "send": line}           a socket's reply, written like replace
 {"do": "http", "url": u, "expect": regex, "for": 0.3}          polled until the body matches, and then for that long
+{"do": "sample", "url": u, "header": h, "value": v, "times": n} as many answers in a row with that header
 {"do": "run", "argv": [...], "stdin": "", "within": 5.0}       exit status 0 or failed; stdout returned
 {"do": "tested", "path": p, "text": t, "argv": [...]}          as replace, taken back where the program says no
 {"do": "rotate", "path": p, "above": bytes}                    a log that has grown too large is moved to p.1
-{"do": "tally", "path": p, "kept": k}                          how often each line of a log came, as JSON; counted on in k
+{"do": "tally", "path": p, "kept": k, "edges": [...]}          how often each line of a log came, as JSON; counted on in k
+{"do": "heard", "address": a, "kept": k, "edges": [...]}       the same of the lines that a router sends to a UDP port; "site": s,
+                                                               whose ledger says whether a release is there to hear them
 """
 
 from __future__ import annotations
@@ -127,7 +130,19 @@ def _rotate(operation: dict[str, Any], _until: float) -> str:
 def _tally(operation: dict[str, Any], _until: float) -> str:
     from releaser.onhost import tally  # here, as in _ask
 
-    return tally.add_up(Path(operation["path"]), Path(operation["kept"]))
+    return tally.add_up(Path(operation["path"]), Path(operation["kept"]), operation.get("edges", []))
+
+
+def _heard(operation: dict[str, Any], until: float) -> str:
+    from releaser.onhost import hear  # here, as in _ask
+
+    return hear.heard(operation, until)
+
+
+def _sample(operation: dict[str, Any], until: float) -> str:
+    from releaser.onhost import sample  # here, as in _ask
+
+    return sample.sample(operation, until)
 
 
 def _ask(path: str, line: str, until: float) -> str:
@@ -163,8 +178,10 @@ _OPERATIONS = {
     "socket": _socket,
     "dump": _dump,
     "http": _http,
+    "sample": _sample,
     "run": _run,
     "tested": _tested,
     "rotate": _rotate,
     "tally": _tally,
+    "heard": _heard,
 }

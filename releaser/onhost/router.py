@@ -37,6 +37,21 @@ def write(request: dict[str, Any]) -> dict[str, Any]:
         return {"replies": replies}
 
 
+def cut(request: dict[str, Any]) -> dict[str, Any]:
+    """{state, fence, look, cut} -> {replies} of the look, taken just before. Safe to repeat.
+
+    For what a rollout that has ended here left open: it holds no lease any more, but nobody else may have come since.
+    """
+    state, until = site(request), deadline(request)
+    with inside(state, until):
+        ledger, fence = load(state), request["fence"]
+        if ledger["fence"] != fence:
+            raise Refusal("fenced", f"fence {fence} is over here: the ledger is at {ledger['fence']}", "fenced")
+        replies = recipe.run(request["look"], until)
+        recipe.run(request["cut"], until)
+        return {"replies": replies}
+
+
 def require_writer(state: Path, ledger: dict[str, Any], fence: int) -> None:
     """By the ledger, and by the switch itself: a timer that is over has decided, even if its guard is late."""
     now = clock.now(state)

@@ -118,6 +118,8 @@ def settle(ledger: dict[str, Any], request: dict[str, Any], now: Now) -> dict[st
     current, bad = settling["current"], settling["bad"]
     if settlement != "cancelled":
         after["current"] = current
+        if settling.get("away") is not None:
+            after["away"] = {**ledger["away"], current: settling["away"]}
     if settlement == "committed":
         good = [current, *(release for release in ledger["good"] if release != current)]
         after["good"] = good[: settling.get("keep", KEPT_GOOD)]
@@ -260,7 +262,9 @@ def _pruned(ledger: dict[str, Any]) -> dict[str, Any]:
     """Releases that nothing names any more are forgotten."""
     named = {ledger["current"], ledger["candidate"], *ledger["good"], *ledger["slots"].values()}
     named.update(ledger["split"] or (), ledger["before"] or ())
-    return {**ledger, "releases": {name: about for name, about in ledger["releases"].items() if name in named}}
+    away = {name: hosts for name, hosts in ledger["away"].items() if name in named and hosts}
+    kept = {name: about for name, about in ledger["releases"].items() if name in named}
+    return {**ledger, "releases": kept, "away": away}
 
 
 def _ago(fired_at: dict[str, Any], now: Now) -> str:

@@ -32,7 +32,7 @@ class View(NamedTuple):
 
 
 def inspect(request: dict[str, Any]) -> dict[str, Any]:
-    """{path, ports: {slot: port}} -> {slots: {slot: {release, state, running, pid, port, restarts, last_exit, note, ...}}}
+    """{path, ports: {slot: port}} -> {slots: {slot: {release, state, running, pid, port, restarts, last_exit, note, ends_in, ...}}}
 
     `stranger` says who holds the port of a slot that runs nothing.
     """
@@ -41,7 +41,7 @@ def inspect(request: dict[str, Any]) -> dict[str, Any]:
     idle = [ports[view.slot] for view in views if not view.busy and view.slot in ports]
     taken = listening.inodes(idle) if idle else {}
     strangers = {port: _named(processes.holders(inodes)) for port, inodes in taken.items()}
-    return {"slots": {view.slot: _told(view, strangers.get(ports.get(view.slot))) for view in views}}
+    return {"slots": {view.slot: _told(place, view, strangers.get(ports.get(view.slot))) for view in views}}
 
 
 def stranger(port: int) -> str | None:
@@ -94,7 +94,7 @@ def _state(release: str | None, child: Process | None, supervisor: Process | Non
     return "stopped" if release else "empty"
 
 
-def _told(view: View, stranger: str | None) -> dict[str, Any]:
+def _told(place: Home, view: View, stranger: str | None) -> dict[str, Any]:
     status = view.status
     return {
         "release": view.release,
@@ -108,4 +108,11 @@ def _told(view: View, stranger: str | None) -> dict[str, Any]:
         "adopted": bool(status.get("adopted")),
         "supervised": view.supervisor is not None,
         "stranger": None if view.busy else stranger,
+        "ends_in": _ends_in(place, view),
     }
+
+
+def _ends_in(place: Home, view: View) -> float | None:
+    """Seconds until the planned stop of what the slot runs; None: nobody planned one."""
+    planned = (files.read_json(place.want(view.slot)) or {}).get("retire") if view.busy else None
+    return None if planned is None else max(0.0, float(planned["at"]) - clock.seconds())

@@ -45,7 +45,7 @@ def _started(place: Home, view: View, request: dict[str, Any], until: float) -> 
     want = {name: request[name] for name in ("release", "port", "host", "drain")}
     if view.status.get("adopted") and view.child:
         want = {**want, "adopted": True, "port": view.status["port"]}
-    elif not view.busy:
+    elif not view.busy or _starved(place, view):
         kept = _expect_ready(place, view, request)
         if kept.get("unit"):
             from releaser.onhost import unit_slot  # here, as below: most hosts need nothing of it
@@ -57,6 +57,12 @@ def _started(place: Home, view: View, request: dict[str, Any], until: float) -> 
     if view.supervisor is None and not want.get("adopted") and not view.status.get("unit"):
         view = _handed_over(place, view, until)
     return {"started": idle, "pid": view.child.pid if view.child else None}
+
+
+def _starved(place: Home, view: View) -> bool:
+    """A unit that systemd tries to start again and again, without the variables that a reboot has taken."""
+    file = place.run / f"{view.slot}.env"
+    return view.state == "waiting" and bool(view.status.get("unit")) and file.is_symlink() and not file.exists()
 
 
 def _log_from(place: Home, view: View, release: str) -> str:
@@ -81,6 +87,10 @@ def _expect_ready(place: Home, view: View, request: dict[str, Any]) -> dict[str,
         raise Refusal(
             "failed", f"{release} is not started: how to start it is not kept here; place it again", "no-environment"
         )
+    if kept.get("forget"):
+        from releaser.onhost import memory  # here: most hosts need nothing of it
+
+        memory.kept(place, release)
     try:
         if not kept.get("unit"):
             render(str(kept["run"]), dict.fromkeys(("port", "slot", "release", "version", "host"), "x"))

@@ -46,6 +46,7 @@ EMPTY: dict[str, Any] = {
     "journal": None,
     "fired": None,
     "taken": [],
+    "away": {},
 }
 SWITCH = re.compile(r"(armed|fired)\.(\d+)\.(\d+)\.json")
 PAST = re.compile(r"(restored|disarmed)\.(\d+)\.(\d+)\.json")

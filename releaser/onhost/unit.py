@@ -16,8 +16,10 @@ __all__ = [
     "Facts",
     "Unit",
     "allowed",
+    "ask",
     "expect_systemd",
     "facts",
+    "in_sudoers",
     "instance",
     "parse",
     "sync_wants",
@@ -144,6 +146,11 @@ def tell(unit: Unit, verb: str, *options: str) -> None:
     )
 
 
+def ask(argv: list[str], *, sudo: bool = False, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run a program of systemd with `data` as its input. Raises Refusal where it does not end in time."""
+    return _run([*SUDO, *argv] if sudo else argv, data)
+
+
 def allowed(argv: list[str]) -> bool:
     """Whether sudo would run this without a password. It is not run."""
     return _run([*SUDO, "-l", *argv]).returncode == 0
@@ -154,11 +161,16 @@ def without_rights(missing: list[list[str]], *, sudo: bool, said: str = "sudo wo
     user = getpass.getuser()
     commands = [" ".join(argv) for argv in missing]
     more = f" and {len(commands) - 1} more" if len(commands) > 1 else ""
-    fix = f"add to sudoers on the host: {user} ALL=(root) NOPASSWD: {', '.join(commands)}"
+    fix = f"add to sudoers on the host: {user} ALL=(root) NOPASSWD: {', '.join(map(in_sudoers, commands))}"
     if not sudo:
         fix = f"write run: {{ systemd: ..., sudo: true }}, and {fix}"
     what = f"{user} may not do this without a password: {commands[0]}{more} ({said})"
     return Refusal("failed", what, "unit-rights", (fix,))
+
+
+def in_sudoers(command: str) -> str:
+    """As sudoers(5) wants these signs of an argument written."""
+    return "".join("\\" + sign if sign in ",:=\\" else sign for sign in command)
 
 
 def sync_wants(name: str) -> None:
@@ -168,11 +180,11 @@ def sync_wants(name: str) -> None:
             files.sync(wants)
 
 
-def _run(argv: list[str]) -> subprocess.CompletedProcess[bytes]:
+def _run(argv: list[str], data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(
             argv,
-            stdin=subprocess.DEVNULL,
+            input=data,
             capture_output=True,
             env=PLAIN,
             timeout=WITHIN,

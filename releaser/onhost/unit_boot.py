@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from releaser.onhost import unit
 from releaser.onhost.answers import Refusal
-from releaser.onhost.home import SLOTS, Home
+from releaser.onhost.home import SLOTS, Home, home, ruled
 from releaser.onhost.slot import look
 from releaser.onhost.unit_slot import unit_of
 
-__all__ = ["enable_only"]
+__all__ = ["enable_only", "rest"]
 
 STAYS = frozenset({"static", "indirect", "generated", "transient", "alias"})
 """Unit files that nobody enables or disables: something else starts them."""
@@ -39,3 +41,21 @@ def enable_only(place: Home, release: str) -> None:
                 "unit-install",
                 ("give the unit an [Install] section with WantedBy=multi-user.target, then: systemctl daemon-reload",),
             )
+
+
+def rest(request: dict[str, Any]) -> dict[str, Any]:
+    """No boot starts what was stopped on purpose. What was taken in stays as it is. Safe to repeat.
+
+    {path, fence} -> {disabled: [units]}
+    """
+    place, disabled = home(request), []
+    with ruled(place, request):
+        for view in (look(place, slot) for slot in SLOTS):
+            if not view.status.get("unit") or view.status.get("adopted"):
+                continue
+            wanted = unit_of(view.status)
+            if unit.facts(wanted.name).enabled in ON:
+                unit.tell(wanted, "disable")
+                unit.sync_wants(wanted.name)
+                disabled.append(wanted.name)
+    return {"disabled": disabled}

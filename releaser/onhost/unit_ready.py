@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from releaser.onhost import unit, unit_env
+from releaser.onhost import unit, unit_env, unit_seal
 from releaser.onhost.answers import Refusal
-from releaser.onhost.home import SLOTS
+from releaser.onhost.home import SLOTS, Home
 from releaser.onhost.unit import Facts, Unit
 
 __all__ = ["ORDERS", "expect_able", "expect_loaded", "expect_values"]
@@ -15,8 +15,9 @@ ORDERS = (("start", "--no-block"), ("stop", "--no-block"), ("reset-failed",), ("
 """All that is ever told to a unit."""
 
 
-def expect_able(run: dict[str, Any]) -> None:
-    """systemd, the units of both slots, and with sudo the right to every order. Raises Refusal; changes nothing.
+def expect_able(place: Home, run: dict[str, Any]) -> None:
+    """systemd, the units of both slots, with sudo the right to every order, and sealing where it is asked for.
+    Raises Refusal; changes nothing.
 
     Without sudo nobody can say beforehand what the host's policy will answer.
     """
@@ -27,6 +28,8 @@ def expect_able(run: dict[str, Any]) -> None:
     missing = [argv for one in wanted if one.sudo for argv in map(one.order, ORDERS) if not unit.allowed(argv)]
     if missing:
         raise unit.without_rights(missing, sudo=True)
+    if run.get("sealed"):
+        unit_seal.expect_sealing(place, run)
 
 
 def expect_loaded(one: Unit, said: Facts) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from releaser.onhost import clock, detach, files, processes, unit, unit_env, unit_log
+from releaser.onhost import clock, detach, files, memory, processes, unit, unit_env, unit_log, unit_seal
 from releaser.onhost.answers import Refusal
 from releaser.onhost.home import Home, switch_link
 from releaser.onhost.slot import View
@@ -40,13 +40,16 @@ def view(place: Home, slot: str, status: dict[str, Any]) -> View:
     return View(slot, release, state if release else "empty", child, None, {**status, **seen})
 
 
-def expect_usable(run: dict[str, Any], env: dict[str, Any], slot: str) -> Unit:
-    """The unit that is to run a slot. Raises Refusal for a host or a unit that cannot, while nothing has changed."""
+def expect_usable(run: dict[str, Any], env: dict[str, Any], slot: str, *, waits: bool = False) -> Unit:
+    """The unit that is to run a slot. Raises Refusal for a host or a unit that cannot, while nothing has changed.
+
+    `waits`: it is between two starts of what the slot holds already.
+    """
     unit.expect_systemd()
     wanted = Unit(unit.instance(str(run["systemd"]), slot), bool(run.get("sudo")))
     said = unit.facts(wanted.name)
     expect_loaded(wanted, said)
-    if said.active not in ("inactive", "failed"):
+    if said.active not in ("inactive", "failed") and not (waits and said.active in COMING):
         raise Refusal(
             "refused",
             f"{wanted.name} is {said.active} already (pid {said.pid}), and releaser did not start it",
@@ -63,7 +66,10 @@ def begin(place: Home, view: View, request: dict[str, Any], kept: dict[str, Any]
     A unit that does not come up is stopped again, and the Refusal carries the end of its journal.
     """
     slot, release = view.slot, str(request["release"])
-    wanted = expect_usable(kept["unit"], kept["env"], slot)
+    if kept.get("forget"):
+        kept = {**kept, "env": memory.kept(place, release)}
+    wanted = expect_usable(kept["unit"], kept["env"], slot, waits=view.state == "waiting")
+    sealed = unit_seal.credential(place, slot, wanted, kept)
     values = {
         "PORT": str(request["port"]),
         "RELEASER_SLOT": slot,
@@ -72,7 +78,11 @@ def begin(place: Home, view: View, request: dict[str, Any], kept: dict[str, Any]
         **{str(name): str(value) for name, value in kept["env"].items()},
     }
     switch_link(place.slot(slot), f"../releases/{release}")
-    files.replace(place.run / f"{slot}.env", unit_env.environment_file(values))
+    if kept.get("forget"):
+        memory.variables_of_unit(place, slot, unit_env.environment_file(values))
+    else:
+        files.replace(place.run / f"{slot}.env", unit_env.environment_file(values))
+    unit_seal.write(place, slot, sealed)
     status = {"format": 1, "release": release, "port": request["port"], "boot": clock.boot(place.own)}
     status.update({"unit": wanted.name, "sudo": wanted.sudo, "adopted": False, "child": None, "supervisor": None})
     log_from = unit_log.end_of()
@@ -85,7 +95,7 @@ def begin(place: Home, view: View, request: dict[str, Any], kept: dict[str, Any]
         unit.tell(wanted, "start", "--no-block")
         pid = _running(wanted, until)
     except Refusal as refusal:
-        raise _given_up(wanted, release, refusal, log_from, kept["env"]) from None
+        raise _given_up(wanted, release, refusal, _printed(wanted, log_from, kept)) from None
     return {"started": True, "pid": pid}
 
 
@@ -138,11 +148,19 @@ def _running(wanted: Unit, until: float) -> int:
         time.sleep(POLL)
 
 
-def _given_up(wanted: Unit, release: str, why: Refusal, log_from: str, env: dict[str, Any]) -> Refusal:
+def _printed(wanted: Unit, log_from: str, kept: dict[str, Any]) -> str:
+    """The end of the unit's journal. Values that are sealed cannot be masked in it, so then it is not repeated."""
+    if kept["unit"].get("sealed"):
+        return (
+            f"what it printed is not shown, because its values are sealed: journalctl --unit {wanted.name} on the host"
+        )
+    return unit_log.tail(wanted.name, log_from, TAIL, kept["env"])
+
+
+def _given_up(wanted: Unit, release: str, why: Refusal, printed: str) -> Refusal:
     """As if it had never been started, and a Refusal that says what the unit printed."""
     if why.code == "unit-rights":
         return why
-    tail = unit_log.tail(wanted.name, log_from, TAIL, env)
     message = f"{release} cannot be started by {wanted.name}: {why.message}"
     try:
         unit.tell(wanted, "stop", "--no-block")
@@ -150,7 +168,7 @@ def _given_up(wanted: Unit, release: str, why: Refusal, log_from: str, env: dict
         message += f", and it is not stopped either ({refusal.message})"
     return Refusal(
         "failed",
-        f"{message}; {tail}",
+        f"{message}; {printed}",
         "start",
         why.fix or (f"see on the host: systemctl status {wanted.name}",),
     )

@@ -3,13 +3,16 @@
     python3 app.py --port 8001 --version 1.4.2 --error-rate 0.002 --fault errors:0.05 --log app.log
 
 Every answer carries the version (header x-version, and in the body). GET /healthz answers 200 whatever the fault is, save
-`flap`: a bad version is to be noticed by its users' requests. The log has one line a request: ID STATUS VERSION, with "-" for
-a request that is never answered. SIGTERM drains: no new connections, answers say "connection: close", then the end.
+`flap`: a bad version is to be noticed by its users' requests. GET /slow/2.5 takes 2.5 s; an upgrade to a websocket is answered,
+and its text messages are echoed. The log has one line a request: ID STATUS VERSION, with "-" for a request that is never
+answered. SIGTERM drains: no new connections, answers say "connection: close", websockets are closed, then the end.
 """
 
 import argparse
 import asyncio
+import base64
 import contextlib
+import hashlib
 import json
 import random
 import signal
@@ -29,6 +32,11 @@ FLAP = 2.0
 DRAIN = 3.0
 """Longest time between SIGTERM and the end; routers close connections that idle for less than that."""
 LARGEST_HEAD = 65536
+WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What RFC 6455 adds to a client's key."""
+TEXT, CLOSE = 0x81, 0x88
+"""The first byte of a whole text message and of the last frame."""
+GOING_AWAY = bytes((CLOSE, 2)) + (1001).to_bytes(2, "big")
 REASONS = {200: "OK", 400: "Bad Request", 500: "Internal Server Error", 503: "Service Unavailable"}
 
 
@@ -87,6 +95,8 @@ class Request:
     id: str
     keep: bool
     body: int
+    key: str = ""
+    """The websocket's, where the client wants one."""
 
 
 def parse_head(head: bytes) -> Request:
@@ -99,7 +109,24 @@ def parse_head(head: bytes) -> Request:
         raise ValueError("not a request that this application understands")
     connection = headers.get("connection", "").lower()
     keep = connection != "close" if version == "HTTP/1.1" else connection == "keep-alive"
-    return Request(path, headers.get("x-request-id", "none"), keep, int(length))
+    key = headers.get("sec-websocket-key", "") if headers.get("upgrade", "").lower() == "websocket" else ""
+    return Request(path, headers.get("x-request-id", "none"), keep, int(length), key)
+
+
+def whole_frame(received: bytes) -> tuple[int, bytes, bytes] | None:
+    """(first byte, unmasked payload, what follows) of a client's frame of up to 125 bytes; None where it is not whole.
+
+    Raises ValueError for a longer or an unmasked one.
+    """
+    if len(received) < 2:
+        return None
+    length = received[1] & 0x7F
+    if not received[1] & 0x80 or length > 125:
+        raise ValueError("not a frame that this application understands")
+    if len(received) < 6 + length:
+        return None
+    mask, payload = received[2:6], received[6 : 6 + length]
+    return received[0], bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload)), received[6 + length :]
 
 
 class Application:
@@ -122,8 +149,11 @@ class Application:
         if request.path == "/healthz":
             return Answer(503 if self._fault.kind == "flap" and ill(uptime) else 200)
         decided = answer(self._fault, self._error_rate, self._chance.random(), uptime)
+        if decided.status == 200 and request.path.startswith("/slow/"):
+            decided = Answer(after=float(request.path.removeprefix("/slow/")))
         if self._log is not None:
             status = "-" if decided.after is None or decided.status is None else decided.status
+            status = 101 if request.key and status == 200 else status
             self._log.write(f"{request.id} {status} {self.version}\n")
         return decided
 
@@ -139,6 +169,18 @@ class Application:
         ]
         return "\r\n".join([*head, "", ""]).encode("latin-1") + body
 
+    def upgrade(self, request: Request) -> bytes:
+        accepted = base64.b64encode(hashlib.sha1(request.key.encode() + WEBSOCKET, usedforsecurity=False).digest())
+        head = [
+            "HTTP/1.1 101 Switching Protocols",
+            "upgrade: websocket",
+            "connection: Upgrade",
+            f"sec-websocket-accept: {accepted.decode()}",
+            f"x-version: {self.version}",
+            f"x-request-id: {request.id}",
+        ]
+        return "\r\n".join([*head, "", ""]).encode("latin-1")
+
 
 class Connection(asyncio.Protocol):
     """One client's connection: one request at a time, kept alive."""
@@ -148,6 +190,7 @@ class Connection(asyncio.Protocol):
         self._received = b""
         self._skip = 0
         self._busy = False
+        self._talks = False
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -162,7 +205,23 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        self._next()
+        if self._talks:
+            self._echo()
+        else:
+            self._next()
+
+    def go_away(self) -> None:
+        """A websocket has no next answer that could say so."""
+        if self._talks and self._transport is not None:
+            self._transport.write(GOING_AWAY)
+            self._transport.close()
+
+    def _echo(self) -> None:
+        while self._transport is not None and (frame := whole_frame(self._received)):
+            first, payload, self._received = frame
+            self._transport.write(bytes((first, len(payload))) + payload)
+            if first == CLOSE:
+                self._transport.close()
 
     def _next(self) -> None:
         while not self._busy and self._transport is not None:
@@ -189,6 +248,10 @@ class Connection(asyncio.Protocol):
             connection = self._transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST, not FIN
             self._transport.abort()
+        elif decided.status == 200 and request.key and self._transport is not None:
+            self._talks = True
+            self._transport.write(self._application.upgrade(request))
+            self._echo()
         elif decided.status is not None and decided.after == 0:
             self._end(decided.status, request.id, keep=request.keep)
         elif decided.status is not None and decided.after is not None:
@@ -219,6 +282,8 @@ async def serve(options: argparse.Namespace, log: TextIO | None) -> None:
     await stop.wait()
     server.close()
     application.draining = True
+    for connection in list(application.connections):
+        connection.go_away()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN):
             while application.connections:

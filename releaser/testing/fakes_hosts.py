@@ -3,11 +3,12 @@
 `FakeHost` is one host with two slots; `FakeTarget` and `FakeProbe` are the ports to all of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from releaser.core.absent import Allowed, Missing, beyond
 from releaser.core.values import SLOTS, Reading, Release, Slot
 from releaser.errors import FailedError, FencedError, PortError, UnknownError, UnreachableError
 from releaser.ports import SlotState
@@ -141,16 +142,40 @@ class FakeTarget:
 
     hosts: Mapping[str, FakeHost]
     lines: Mapping[str, Line] = field(default_factory=dict)
+    allowed: Allowed = Allowed()
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.hosts)
+
+    def only(self, hosts: Collection[str]) -> "FakeTarget":
+        """The same target, cut down to some of its hosts."""
+        return replace(self, hosts={name: host for name, host in self.hosts.items() if name in hosts})
 
     def inspect(self, *, within: float) -> tuple[SlotState, ...]:
-        found = self._each("inspect", {name: host.inspect for name, host in self.hosts.items()}, within)
-        return tuple(self._slot(slot, found) for slot in SLOTS)
+        """Raises where no host answers."""
+        found, problems = self._told("inspect", {name: host.inspect for name, host in self.hosts.items()}, within)
+        if problems and not found:
+            raise min(problems.values(), key=_severity)
+        silent = {n: "unreachable" if isinstance(one, UnreachableError) else str(one) for n, one in problems.items()}
+        return tuple(self._slot(slot, found, silent) for slot in SLOTS)
 
-    def place(self, release: Release, *, fence: int, within: float) -> None:
-        self._each("place", {n: partial(host.place, release, fence) for n, host in self.hosts.items()}, within)
+    def place(self, release: Release, *, fence: int, within: float) -> tuple[Missing, ...]:
+        acts = {n: partial(host.place, release, fence) for n, host in self.hosts.items()}
+        return self._most("place", acts, within, self.allowed)
 
-    def start(self, release: Release, slot: Slot, *, fence: int, within: float) -> None:
-        self._each("start", {n: partial(host.start, release, slot, fence) for n, host in self.hosts.items()}, within)
+    def start(
+        self,
+        release: Release,
+        slot: Slot,
+        *,
+        fence: int,
+        within: float,
+        without: Collection[str] = (),
+        lenient: bool = False,
+    ) -> tuple[Missing, ...]:
+        hosts = {name: host for name, host in self.hosts.items() if name not in without}
+        acts = {name: partial(host.start, release, slot, fence) for name, host in hosts.items()}
+        return self._most("start", acts, within, Allowed(len(acts), len(acts)) if lenient else self.allowed)
 
     def stop(self, release: str, slot: Slot, *, fence: int, after: float, within: float) -> None:
         acts = {n: partial(host.stop, release, slot, fence, after) for n, host in self.hosts.items()}
@@ -160,24 +185,50 @@ class FakeTarget:
         acts = {n: partial(host.collect, current, keep, fence) for n, host in self.hosts.items()}
         return sorted({release for removed in self._each("collect", acts, within).values() for release in removed})
 
-    def _slot(self, slot: Slot, found: Mapping[str, Mapping[Slot, FakeRun | None]]) -> SlotState:
+    def _slot(
+        self, slot: Slot, found: Mapping[str, Mapping[Slot, FakeRun | None]], silent: Mapping[str, str]
+    ) -> SlotState:
         runs = {name: slots[slot] for name, slots in found.items()}
         now = {name: host.clock() for name, host in self.hosts.items()}
         said = {name: "running" if run and run.alive(now[name]) else "stopped" for name, run in runs.items()}
         release = next((run.release.id for run in runs.values() if run), None)
-        return SlotState(slot, release, set(said.values()) == {"running"}, said)
+        stops = {name: run.stop_at for name, run in runs.items() if run and run.wanted}
+        ending = {name: at - now[name] for name, at in stops.items() if at is not None}
+        busy = tuple(sorted({run.release.id for run in runs.values() if run and run.wanted}))
+        said |= silent
+        return SlotState(slot, release, set(said.values()) == {"running"}, said, ending, busy)
 
     def _each(self, call: str, acts: Mapping[str, Callable[[], object]], within: float) -> dict[str, Any]:
+        found, problems = self._told(call, acts, within)
+        if problems:
+            raise min(problems.values(), key=_severity)
+        return found
+
+    def _most(
+        self, call: str, acts: Mapping[str, Callable[[], object]], within: float, allowed: Allowed
+    ) -> tuple[Missing, ...]:
+        """As many as the fleet allows may go without."""
+        found, problems = self._told(call, acts, within)
+        missing = tuple(
+            Missing(name, "unreachable" if isinstance(problem, UnreachableError) else "failed", str(problem))
+            for name, problem in problems.items()
+        )
+        grave = [problem for problem in problems.values() if isinstance(problem, FencedError | UnknownError)]
+        if grave or (problems and (not found or beyond(missing, allowed))):
+            raise min(grave or problems.values(), key=_severity)
+        return missing
+
+    def _told(
+        self, call: str, acts: Mapping[str, Callable[[], object]], within: float
+    ) -> tuple[dict[str, Any], dict[str, PortError]]:
         found: dict[str, Any] = {}
-        problems: list[PortError] = []
+        problems: dict[str, PortError] = {}
         for name, act in acts.items():
             try:
                 found[name] = self.lines.get(name, DIRECT).carry(call, act, within)
             except PortError as problem:
-                problems.append(problem)
-        if problems:
-            raise min(problems, key=_severity)
-        return found
+                problems[name] = problem
+        return found, problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +239,11 @@ class FakeProbe:
     answer: Callable[[FakeHost, Release], Reading]
     lines: Mapping[str, Line] = field(default_factory=dict)
 
-    def read(self, release: Release, slot: Slot, *, within: float) -> Reading:
+    def read(self, release: Release, slot: Slot, *, within: float, without: Collection[str] = ()) -> Reading:
         worst = Reading(True, version=release.version)
         for name, host in self.hosts.items():
+            if name in without:
+                continue
             try:
                 reading = self.lines.get(name, DIRECT).carry("probe", partial(self.ask, host, release, slot), within)
             except (UnreachableError, UnknownError) as problem:

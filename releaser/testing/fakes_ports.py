@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from releaser.core.absent import Away
 from releaser.core.values import Binding, Counts, Split
 from releaser.ports import Claim, LedgerState, Renewal, RouterState, Settling, Site
 from releaser.testing.fakes_line import Line
@@ -26,8 +27,10 @@ class _Router:
     def read(self, binding: Binding, *, within: float) -> RouterState:
         return self.line.carry("read", self.site.show, within)
 
-    def shift(self, split: Split, binding: Binding, generation: int, *, fence: int, within: float) -> RouterState:
-        return self.line.carry("shift", partial(self.site.write, split, generation, fence), within)
+    def shift(
+        self, split: Split, binding: Binding, generation: int, *, fence: int, within: float, away: Away | None = None
+    ) -> RouterState:
+        return self.line.carry("shift", partial(self.site.write, split, generation, fence, away), within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,22 @@ class _Switch:
     site: FakeSite
     line: Line
 
-    def rehearse(self, split: Split, binding: Binding, generation: int, *, fence: int, within: float) -> float:
+    def rehearse(
+        self, split: Split, binding: Binding, generation: int, *, fence: int, within: float, away: Away | None = None
+    ) -> float:
         return self.line.carry("rehearse", partial(self.site.rehearse, split, generation, fence), within)
 
-    def arm(self, split: Split, binding: Binding, generation: int, *, fence: int, timer: float, within: float) -> None:
+    def arm(
+        self,
+        split: Split,
+        binding: Binding,
+        generation: int,
+        *,
+        fence: int,
+        timer: float,
+        within: float,
+        away: Away | None = None,
+    ) -> None:
         return self.line.carry("arm", partial(self.site.arm, split, generation, fence, timer), within)
 
     def renew(self, *, fence: int, within: float) -> Renewal:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+from releaser.core.absent import Away
 from releaser.core.values import Counts, Release, Slot, Split
 from releaser.errors import FailedError, FencedError, HeldError, RefusedError, ReleaserError
 from releaser.onhost import rules
@@ -89,6 +90,8 @@ class FakeSite:
     numbers: int = 0
     guard_alive: bool = True
     inbox: dict[str, Request] = field(default_factory=dict)
+    left_out: Away = field(default_factory=dict)
+    """What the last write said of hosts without a release."""
 
     def serve(self, release: Release, slot: Slot, *, good: tuple[str, ...] = ()) -> None:
         """As if `release` had been committed here earlier, after `good` (newest first)."""
@@ -124,6 +127,7 @@ class FakeSite:
             settled=(settled[0], settled[1]) if settled else None,
             frozen=frozen_of(frozen, now) if frozen and rules.frozen_left(frozen, now) != 0.0 else None,
             journal=ledger["journal"],
+            away={release: tuple(hosts) for release, hosts in ledger["away"].items()},
             inbox=tuple(self.inbox.values()),
         )
 
@@ -150,6 +154,7 @@ class FakeSite:
             "journal": settling.journal,
             "freeze": freeze_data(settling.freeze),
             "keep": settling.keep,
+            "away": None if settling.away is None else list(settling.away),
         }
         if not rules.settled(self.ledger, told, fence):
             request = {"settling": told, "fence": fence}
@@ -178,12 +183,13 @@ class FakeSite:
     def show(self) -> RouterState:
         return RouterState(self.split, self.generation)
 
-    def write(self, split: Split, generation: int, fence: int) -> RouterState:
+    def write(self, split: Split, generation: int, fence: int, away: Away | None = None) -> RouterState:
         self._expect_writer(fence, self.clock())
         if generation < self.ledger["generation"]:
             raise FailedError(f"generation {generation} is late: {self.ledger['generation']} is written", code="late")
         by = self.ledger["holder"]["rollout"]
         self.ledger = rules.written(self.ledger, fence, dict(split.weights), generation)
+        self.left_out = away or {}
         self._apply(split, generation, by, fence)
         return self.show()
 

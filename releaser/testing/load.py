@@ -71,6 +71,8 @@ class Traffic:
     seed: int = 1
     name: str = "load"
     """The ids are NAME-1, NAME-2 ..."""
+    host: str = ""
+    """The Host header; empty: the URL's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class Client:
         parts = urlsplit(traffic.url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._path = parts.path or "/"
+        self._name = traffic.host or f"{self._host}:{self._port}"
         self._traffic = traffic
         self._results = results
         self._idle: deque[Stream] = deque()
@@ -188,9 +191,7 @@ class Client:
         keep = False
         try:
             closing = "connection: close\r\n" if fresh else ""
-            head = (
-                f"GET {self._path} HTTP/1.1\r\nhost: {self._host}:{self._port}\r\nx-request-id: {name}\r\n{closing}\r\n"
-            )
+            head = f"GET {self._path} HTTP/1.1\r\nhost: {self._name}\r\nx-request-id: {name}\r\n{closing}\r\n"
             writer.write(head.encode())
             response = await read_response(reader)
             keep = response.keep and not fresh and len(self._idle) < self._traffic.connections
@@ -298,11 +299,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--patience", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--name", default="load")
+    parser.add_argument("--host", default="", help="the Host header, if not the URL's")
     parser.add_argument("--out", type=Path, help="a file for one JSON line a request")
     options = parser.parse_args(arguments)
     traffic = Traffic(
         options.url, options.rate, options.seconds, options.connections, options.fresh,
-        not options.fixed, options.patience, options.seed, options.name,
+        not options.fixed, options.patience, options.seed, options.name, options.host,
     )  # fmt: skip
     load = Load(traffic)
     stop = threading.Event()

@@ -86,6 +86,7 @@ ONE_OF_EACH: tuple[Event, ...] = (
     e.TurnedBack("abort", "ada", "wrong build", freeze=3600.0),
     e.Settled("web/lb1", "reverted"),
     e.Stopped("web", NEW.id),
+    e.CutShort("web/lb1", NEW.id, 2),
     e.Collected("web", NEW.id, ("1.3.9-77aa01fe",)),
     e.EffectFailed(Stop("web", NEW.id, "green"), 2, "unknown", "app1 did not answer within 5 s"),
     e.Lost("web/lb1", "fence 9 of grace rules"),

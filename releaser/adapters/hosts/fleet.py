@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
+from releaser.core.absent import Missing
 from releaser.errors import (
     FailedError,
     FencedError,
@@ -18,7 +19,7 @@ from releaser.errors import (
 from releaser.shell import Shell
 from releaser.shell.questions import Trouble
 
-__all__ = ["Answers", "ask", "expect", "sorted_out"]
+__all__ = ["Answers", "ask", "expect", "going_without", "sorted_out"]
 
 T = TypeVar("T")
 SAID_NO = (FailedError, RefusedError, HeldError, UsageError)
@@ -33,20 +34,36 @@ class Answers(Generic[T]):
     bad: Mapping[str, Trouble]
 
 
+def nobody(host: str) -> None:
+    """Hears of a host, and tells nobody."""
+
+
 def ask(
-    shells: Mapping[str, Shell], order: Callable[[str, Shell, float], T], *, parallel: int, within: float
+    shells: Mapping[str, Shell],
+    order: Callable[[str, Shell, float], T],
+    *,
+    parallel: int,
+    within: float,
+    began: Callable[[str], None] = nobody,
+    ended: Callable[[str], None] = nobody,
 ) -> Answers[T]:
-    """Give every host the order, `parallel` at once; each gets the seconds that are left when its turn comes."""
+    """Give every host the order, `parallel` at once; each gets the seconds that are left when its turn comes.
+
+    `began` and `ended` hear of each host, from the thread that asks it.
+    """
     until = monotonic() + within
 
     def one(name: str) -> T | Trouble:
         left = until - monotonic()
         if left <= 0:
             return UnreachableError(f"{name}: its turn did not come within {within:g} s, nothing was sent", code="turn")
+        began(name)
         try:
             return order(name, shells[name], left)
         except (PortError, RefusedError, HeldError, UsageError) as error:
             return error
+        finally:
+            ended(name)
 
     names = list(shells)
     if len(names) == 1:
@@ -91,6 +108,20 @@ def expect(what: str, answers: Answers[T], *, max_failed: int, max_unreachable: 
     if len(unreachable) > max_unreachable or (unreachable and not answers.good):
         raise UnreachableError(_sentence(what, "unreachable", unreachable, total), code="unreachable")
     return answers.good
+
+
+def going_without(answers: Answers[T]) -> tuple[Missing, ...]:
+    """The hosts without a good answer, where that is allowed."""
+    return tuple(
+        Missing(host, _how(error), error.message.removeprefix(f"{host}: "))
+        for host, error in sorted(answers.bad.items())
+    )
+
+
+def _how(error: Trouble) -> Literal["failed", "unreachable", "unknown"]:
+    if isinstance(error, UnreachableError):
+        return "unreachable"
+    return "unknown" if isinstance(error, UnknownError) else "failed"
 
 
 def _of(answers: Answers[T], *kinds: type[Trouble]) -> dict[str, Trouble]:

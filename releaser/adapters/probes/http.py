@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -69,6 +69,11 @@ class HttpOptions(BaseModel):
             raise ValueError("tls needs scheme: https")
         return self
 
+    def without(self, headers: Collection[str]) -> Self:
+        """The same question without these headers: then it can only be whether the application answers at all."""
+        left = {name: text for name, text in self.headers.items() if name not in headers}
+        return self.model_copy(update={"headers": left, "status": "100-499", "version": "process"})
+
     def accepts(self, status: int) -> bool:
         return any(low <= status <= high for low, high in _ranges(self.status))
 
@@ -106,11 +111,12 @@ class HttpProbe:
         self._client = HttpClient(sent, verify, keep=2 * len(self._endpoints))
         self._pool = ThreadPoolExecutor(max(1, min(WORKERS, len(self._endpoints))), thread_name_prefix="probe")
 
-    def read(self, release: Release, slot: Slot, *, within: float) -> Reading:
+    def read(self, release: Release, slot: Slot, *, within: float, without: Collection[str] = ()) -> Reading:
         until = monotonic() + within
-        if len(self._endpoints) == 1:
-            return self._ask(self._endpoints[0], release, slot, until)
-        asked = self._pool.map(lambda endpoint: self._ask(endpoint, release, slot, until), self._endpoints)
+        endpoints = [endpoint for endpoint in self._endpoints if endpoint.name not in without]
+        if len(endpoints) == 1:
+            return self._ask(endpoints[0], release, slot, until)
+        asked = self._pool.map(lambda endpoint: self._ask(endpoint, release, slot, until), endpoints)
         return worst(list(asked))
 
     def close(self) -> None:

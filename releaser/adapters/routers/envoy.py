@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from releaser.adapters.routers import envoy_config
 from releaser.adapters.routers.dialect import Recipe
+from releaser.adapters.routers.envoy_stats import COUNTED, counts_of
 from releaser.adapters.routers.options import Address, RouterOptions
 from releaser.adapters.routers.slots import shares, split_of
 from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
@@ -22,7 +23,6 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$")]
 
 LOOK_WITHIN = 2.0
 """Seconds for Envoy to take up a renamed route file; it needs a few milliseconds."""
-COUNTED = ("upstream_rq_completed", "upstream_rq_5xx", "upstream_rq_active", "upstream_rq_pending_active")
 
 
 class EnvoyOptions(RouterOptions):
@@ -86,24 +86,13 @@ class EnvoyRouter:
     def count(self) -> Recipe:
         names = "|".join(re.escape(self._options.clusters[slot]) for slot in SLOTS)
         matching = quote(rf"^cluster\.({names})\.({'|'.join(COUNTED)})$")
-        url = f"http://{self._admin}/stats?format=json&filter={matching}"
+        url = f"http://{self._admin}/stats?format=json&histogram_buckets=detailed&filter={matching}"
         return ({"do": "http", "url": url, "expect": '"stats"', "within": LOOK_WITHIN},)
 
     def tally(self, replies: Sequence[str], binding: Binding) -> Mapping[str, Counts]:
-        """Envoy's own 502, 503 and 504 (dead port, reset, time-out) are in upstream_rq_completed and upstream_rq_5xx, but
-        not in upstream_rq_total, which a dead port leaves at 0. A counter that is missing was never touched.
-        """
         (reply,) = replies
-        values = {item["name"]: int(item["value"]) for item in _document(reply).get("stats", ()) if "name" in item}
-        return {release: self._counts(self._options.clusters[slot], values) for slot, release in binding}
-
-    def _counts(self, cluster: str, values: Mapping[str, int]) -> Counts:
-        completed, failed, active, pending = (values.get(f"cluster.{cluster}.{name}", 0) for name in COUNTED)
-        if failed > completed:
-            raise FailedError(
-                f"Envoy counts {failed} failed of {completed} completed requests for {cluster}", code="counts"
-            )
-        return Counts(completed, failed, active + pending)
+        document, timeout = _document(reply), float(envoy_config.seconds(self._options.timeout).removesuffix("s"))
+        return {release: counts_of(document, self._options.clusters[slot], timeout) for slot, release in binding}
 
     def _weights(self, route: Mapping[str, Any]) -> dict[Slot, int]:
         """By slot, in Envoy's units. A route to one cluster, or to none (direct_response), is understood too."""

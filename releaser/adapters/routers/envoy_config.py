@@ -84,6 +84,7 @@ def bootstrap(
     return {
         "node": {"id": "releaser", "cluster": "releaser"},
         "admin": {"address": _address(admin)},
+        "stats_flush_interval": "1s",  # so old are the histograms at most; 5 s is the default
         "static_resources": {
             "listeners": [
                 {"name": "in", "address": _address(listen), "filter_chains": [{"filters": [_connections(rds, name)]}]}
@@ -106,6 +107,7 @@ def _connections(rds: str, name: str) -> dict[str, Any]:
             "use_remote_address": True,
             "internal_address_config": {"cidr_ranges": [NOBODY]},
             "preserve_external_request_id": True,
+            "upgrade_configs": [{"upgrade_type": "websocket"}],
             "server_header_transformation": "PASS_THROUGH",
             "rds": {"route_config_name": name, "config_source": source},
             "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER_FILTER}}],

@@ -3,14 +3,19 @@
 import csv
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from releaser.adapters.routers.dialect import Recipe
 from releaser.adapters.routers.haproxy_config import GENERATION_KEY, generation_map
-from releaser.adapters.routers.options import RouterOptions
+from releaser.adapters.routers.haproxy_stat import counts_of, dropped_lines, latency_of
+from releaser.adapters.routers.options import Address, RouterOptions
+from releaser.adapters.routers.request_lines import MILLISECONDS
+from releaser.adapters.routers.server_weights import server_weights
 from releaser.adapters.routers.slots import shares, split_of
+from releaser.core.absent import Away
 from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
 from releaser.errors import FailedError
 from releaser.ports import RouterState
@@ -27,7 +32,6 @@ OUT_OF_SERVICE = 0x7B
 """The bits of srv_admin_state that keep requests away: maintenance and drain, whoever set them."""
 SUCCESS = ""
 """`set server ... weight|state` and `set map` answer nothing; any text says why not."""
-ANSWERED = ("hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other")
 
 
 class HAProxyOptions(RouterOptions):
@@ -44,6 +48,10 @@ class HAProxyOptions(RouterOptions):
     """What `server-state-file` names."""
     map: Path | None = None
     """A map file that the configuration uses, with the line "generation 0"."""
+    log: Address | None = None
+    """HOST:PORT on HAProxy's own host, to which it sends its log by UDP, with the log-format "%b/%s %ST %Ta"; without it nothing is
+    known of the time that requests take. Managed: a free port is taken.
+    """
     balance: Balance = "roundrobin"
     """The backend's algorithm; `static-rr`, `source` and `uri` cannot share out traffic."""
 
@@ -61,7 +69,7 @@ class HAProxyRouter:
 
     Options: ClassVar = HAProxyOptions
 
-    def __init__(self, options: HAProxyOptions, hosts: Sequence[str] = ("local",)) -> None:
+    def __init__(self, options: HAProxyOptions, hosts: Sequence[str] = ("local",), away: Away | None = None) -> None:
         if options.socket is None or options.state_file is None or options.map is None:
             raise ValueError("the dialect needs socket, state_file and map")
         if not hosts or (len(hosts) > 1 and "{host}" not in options.server):
@@ -71,6 +79,10 @@ class HAProxyRouter:
         self._state_file = options.state_file
         self._map = options.map
         self._hosts = tuple(hosts)
+        self._away = away or {}
+
+    def leaving_out(self, away: Away) -> Self:
+        return type(self)(self._options, self._hosts, away)
 
     @property
     def finest(self) -> int:
@@ -80,17 +92,25 @@ class HAProxyRouter:
         """What receives comes first, so that some server always takes requests; a slot without a share is taken out of
         service (requests in flight end in peace, clients with a cookie for it go to the other slot).
         """
-        weights = shares(split, binding)
+        asked = shares(split, binding)
+        without = {slot: self._away.get(release, frozenset()) for slot, release in binding}
+        having = {slot: [host for host in self._hosts if host not in without.get(slot, ())] for slot in SLOTS}
+        weights = server_weights(asked, {slot: len(hosts) for slot, hosts in having.items()})
         receiving = [slot for slot in SLOTS if weights[slot]]
         leaving = [slot for slot in SLOTS if not weights[slot]]
+        left_out = {slot: [host for host in self._hosts if host not in having[slot]] for slot in receiving}
         commands = [
-            *(line for slot in receiving for line in self._servers(slot, self._amount(weights[slot]), "ready")),
-            *(line for slot in leaving for line in self._servers(slot, self._amount(0), "maint")),
+            *(self._servers(having[slot], slot, self._amount(weights[slot]), "ready") for slot in receiving),
+            *(self._servers(left_out[slot], slot, self._amount(0), "maint") for slot in receiving),
+            *(self._servers(self._hosts, slot, self._amount(0), "maint") for slot in leaving),
+        ]
+        lines = [
+            *(line for some in commands for line in some),
             f"set map {self._map} {GENERATION_KEY} {generation}",
         ]
         kept = {"do": "dump", "path": self._state_file, "socket": self._socket, "send": "show servers state"}
         mapped = {"do": "replace", "path": self._map, "text": generation_map(generation), "mode": 0o644}
-        return (*(self._ask(line, SUCCESS) for line in commands), kept, mapped)
+        return (*(self._ask(line, SUCCESS) for line in lines), kept, mapped)
 
     def look(self, generation: int | None = None) -> Recipe:
         shown = r"\d+" if generation is None else str(generation)
@@ -110,35 +130,40 @@ class HAProxyRouter:
         return RouterState(split_of(self._weights(state), binding), int(found[1]))
 
     def count(self) -> Recipe:
-        backend = self._options.backend
-        return (self._ask(f"show stat {backend} 4 -1", rf"# pxname,.*\n{re.escape(backend)},.*"),)
+        """The counters first: what they count after the log was asked must not look like a line that was lost."""
+        backend, log = self._options.backend, self._options.log
+        counters = self._ask(f"show stat {backend} 4 -1", rf"# pxname,.*\n{re.escape(backend)},.*")
+        if log is None:
+            return (counters,)
+        edges = list(MILLISECONDS)
+        heard = {"do": "heard", "address": log, "kept": f"{self._state_file}.requests", "edges": edges}
+        return (counters, self._ask("show info", "Name: HAProxy.*"), heard)
 
     def tally(self, replies: Sequence[str], binding: Binding) -> Mapping[str, Counts]:
-        """Summed over the slot's servers. A refused connection is only in econ, a reset or a time-out only in eresp, and a
-        response that breaks off in eresp, srv_abrt and hrsp. HAProxy 2.6 counts a reset before the answer twice in eresp,
-        so that one counts here as two failed of two completed.
-        """
-        (reply,) = replies
-        rows = {row["svname"]: row for row in _rows(reply)}
-        return {release: self._counts([rows[name] for name in self._names(slot, rows)]) for slot, release in binding}
+        """Summed over the slot's servers, as haproxy_stat has it."""
+        rows = {row["svname"]: row for row in _rows(replies[0])}
+        return {release: self._counts(self._names(slot, rows), rows, replies[1:]) for slot, release in binding}
 
-    def _counts(self, rows: Sequence[Mapping[str, str]]) -> Counts:
-        def total(*columns: str) -> int:
-            return sum(int(row[column] or 0) for row in rows for column in columns)
+    def cut(self, release: str, binding: Binding) -> Recipe:
+        """Requests in flight end with a 502, websockets without a word."""
+        names = [self._name(host, slot) for slot, held in binding if held == release for host in self._hosts]
+        return tuple(self._ask(f"shutdown sessions server {self._options.backend}/{name}", SUCCESS) for name in names)
 
-        broken = total("econ", "eresp")
-        completed = total(*ANSWERED) + broken - min(total("srv_abrt"), total("eresp"))
-        failed = total("hrsp_5xx") + broken
-        if failed > completed:
-            raise FailedError(f"HAProxy counts {failed} failed of {completed} completed requests", code="counts")
-        return Counts(completed, failed, total("scur", "qcur"))
+    def _counts(self, names: Sequence[str], rows: Mapping[str, Mapping[str, str]], log: Sequence[str]) -> Counts:
+        called = self._hosts if len(self._hosts) > 1 else ("",)
+        counts = counts_of({host: rows[name] for host, name in zip(called, names, strict=True)})
+        if not log:
+            return counts
+        info, heard = log
+        servers = [f"{self._options.backend}/{name}" for name in names]
+        return replace(counts, latency=latency_of(heard, dropped_lines(info), servers))
 
     def _amount(self, percent: int) -> str:
         """Absolute where any weight goes; a static algorithm takes only all or nothing of the configured weight."""
         return f"{percent}%" if self.finest == 100 else str(percent)
 
-    def _servers(self, slot: Slot, amount: str, state: str) -> list[str]:
-        names = [f"{self._options.backend}/{self._name(host, slot)}" for host in self._hosts]
+    def _servers(self, hosts: Sequence[str], slot: Slot, amount: str, state: str) -> list[str]:
+        names = [f"{self._options.backend}/{self._name(host, slot)}" for host in hosts]
         return [
             line
             for name in names

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from releaser.adapters.routers.haproxy_stat import LOG_FORMAT
+
 __all__ = ["EMPTY_STATE", "GENERATION_KEY", "configuration", "generation_map"]
 
 GENERATION_KEY = "generation"
@@ -23,6 +25,7 @@ def configuration(
     backend: str,
     servers: Mapping[str, tuple[str, int]],
     timeout: str,
+    log: str | None = None,
 ) -> str:
     """A whole haproxy.cfg. Servers start with weight 0, so nothing serves (503) until a state file or a shift says so.
 
@@ -41,10 +44,12 @@ def configuration(
         "  timeout client 300s",
         "  timeout http-keep-alive 300s",
         f"  timeout server {timeout}",
+        "  timeout tunnel 1h",
         "  retries 0",
         "  load-server-state-from-file global",
         "frontend users",
         f"  bind {listen[0]}:{listen[1]}",
+        *([f"  log {log} format raw local0", f'  log-format "{LOG_FORMAT}"'] if log else []),
         f"  http-after-response set-header x-releaser-generation %[str({GENERATION_KEY}),map({map_file},0)]",
         f"  default_backend {backend}",
         f"backend {backend}",

@@ -68,6 +68,7 @@ def settling_json(settling: Settling) -> dict[str, Any]:
         "freeze": plain(settling.freeze),
         "journal": settling.journal,
         "keep": settling.keep,
+        "away": plain(settling.away),
     }
 
 
@@ -116,6 +117,7 @@ def state_from(router: str, told: Mapping[str, Any]) -> LedgerState:
         settled=(settled[0], settled[1]) if settled else None,
         frozen=Frozen(frozen["by"], frozen["reason"], frozen["left"], tuple(frozen["allow"])) if frozen else None,
         journal=(journal[0], journal[1], journal[2]) if journal else None,
+        away={release: tuple(hosts) for release, hosts in told.get("away", {}).items()},
         inbox=tuple(request_from(letter) for letter in told["inbox"]),
     )
 

@@ -11,8 +11,8 @@ from releaser.core.values import Slot
 
 __all__ = ["lay_out", "managed"]
 
-ANSWERS_ON = {"envoy": "admin", "nginx": "status", "traefik": "api"}
-"""The option that names the port on which a router answers us; HAProxy has a socket."""
+ANSWERS_ON = {"envoy": "admin", "haproxy": "log", "nginx": "status", "traefik": "api"}
+"""The option that names the port on which a router answers us; HAProxy has a socket, and a port where its log is heard."""
 
 
 def managed(options: Options, directory: Path, ports: Mapping[Slot, int]) -> ManagedRouter:
@@ -20,8 +20,8 @@ def managed(options: Options, directory: Path, ports: Mapping[Slot, int]) -> Man
 
     A port that had to be chosen is among the files to lay out, so that whoever comes later finds the router that runs.
     """
-    program, inside = binary(options.kind), ANSWERS_ON.get(options.kind)
-    if inside is None or getattr(options, inside) is not None:
+    program, inside = binary(options.kind), ANSWERS_ON[options.kind]
+    if getattr(options, inside) is not None:
         return render(options, directory, ports, binary=program)
     file = directory / f"{inside}.port"
     port = int(file.read_text()) if file.exists() else _free_port()

@@ -10,7 +10,7 @@ from releaser.adapters.routers.dialect import Dialect, Recipe
 from releaser.adapters.routers.envoy import EnvoyOptions, EnvoyRouter
 from releaser.adapters.routers.haproxy import HAProxyOptions, HAProxyRouter
 from releaser.adapters.routers.nginx import NginxOptions, NginxRouter
-from releaser.adapters.routers.traefik import TraefikOptions, TraefikRouter
+from releaser.adapters.routers.traefik import Sample, TraefikOptions, TraefikRouter
 from releaser.core.values import SLOTS, Slot
 from releaser.errors import ConfigError
 
@@ -48,7 +48,7 @@ def render(
     admin: int | None = None,
 ) -> ManagedRouter:
     """Pure. `admin` is the port on which the router answers us (Envoy's admin interface, nginx's generation endpoint, Traefik's
-    API), where `options` names none.
+    API) or HAProxy's log is heard, where `options` names none.
     """
     upstreams: dict[Slot, tuple[str, int]] = {slot: (LOOPBACK, ports[slot]) for slot in SLOTS}
     if isinstance(options, EnvoyOptions):
@@ -57,7 +57,7 @@ def render(
         return _nginx(options, directory, upstreams, binary, options.status or f"{LOOPBACK}:{admin}")
     if isinstance(options, TraefikOptions):
         return _traefik(options, directory, upstreams, binary, options.api or f"{LOOPBACK}:{admin}")
-    return _haproxy(options, directory, upstreams, binary)
+    return _haproxy(options, directory, upstreams, binary, options.log or (f"{LOOPBACK}:{admin}" if admin else None))
 
 
 def _envoy(
@@ -92,6 +92,7 @@ def _haproxy(
     directory: Path,
     upstreams: Mapping[Slot, tuple[str, int]],
     binary: str,
+    log: str | None,
 ) -> ManagedRouter:
     config = str(directory / "haproxy.cfg")
     control = options.socket or str(directory / "haproxy.sock")
@@ -114,7 +115,9 @@ def _haproxy(
         backend=options.backend,
         servers=servers,
         timeout=options.timeout,
+        log=log,
     )
+    told = {"socket": control, "state_file": state, "map": mapped, "log": log}
     return ManagedRouter(
         kind="haproxy",
         argv=(binary, "-db", "-f", config),
@@ -129,7 +132,7 @@ def _haproxy(
                 "within": ANSWER_WITHIN,
             },
         ),
-        dialect=HAProxyRouter(options.model_copy(update={"socket": control, "state_file": state, "map": mapped})),
+        dialect=HAProxyRouter(options.model_copy(update=told)),
     )
 
 
@@ -183,6 +186,9 @@ def _traefik(
     host, _, port = api.rpartition(":")
     whole = traefik_config.install(listen=_listen(options), api=(host, int(port)), directory=str(watched))
     behind = traefik_config.application(options.service, options.services, upstreams, options.timeout)
+    address, users = _listen(options)
+    reached = LOOPBACK if address == "0.0.0.0" else address  # noqa: S104 - compared, not bound
+    sample = Sample(url=f"http://{reached}:{users}{traefik_config.SAMPLE_PATH}")
     closed = traefik_config.split_file(options.service, options.services, dict.fromkeys(SLOTS, 0), 0)
     return ManagedRouter(
         kind="traefik",
@@ -197,7 +203,7 @@ def _traefik(
                 "within": ANSWER_WITHIN,
             },
         ),
-        dialect=TraefikRouter(options.model_copy(update={"api": api, "file": file})),
+        dialect=TraefikRouter(options.model_copy(update={"api": api, "file": file, "sample": sample})),
     )
 
 

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from releaser.adapters.routers import nginx_config
 from releaser.adapters.routers.dialect import Recipe
 from releaser.adapters.routers.options import Address, RouterOptions
+from releaser.adapters.routers.request_lines import Requests, requests_of
 from releaser.adapters.routers.slots import shares, split_of
+from releaser.core.latency import EDGES
 from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
 from releaser.errors import FailedError
 from releaser.ports import RouterState
@@ -30,14 +32,14 @@ LARGEST_LOG = 64 << 20
 
 class NginxOptions(RouterOptions):
     """`router: { kind: nginx, ... }`. The configuration of an nginx of your own sends requests to the upstream named
-    `UPSTREAM_$releaser_slot` and logs `$releaser_slot $status`.
+    `UPSTREAM_$releaser_slot` and logs `$releaser_slot $status $request_time $upstream_addr`.
     """
 
     kind: Literal["nginx"] = "nginx"
     include: Path | None = None
     """The file that the http block includes and that releaser writes."""
     log: Path | None = None
-    """An access log with the format '$releaser_slot $status' and nothing else."""
+    """An access log with the format '$releaser_slot $status $request_time $upstream_addr' and nothing else."""
     status: Address | None = None
     """HOST:PORT of the generation endpoint, which the include opens. Managed: a free port is taken."""
     upstream: Name = "app"
@@ -101,15 +103,14 @@ class NginxRouter:
         return RouterState(split_of(weights, binding), int(found["generation"]))
 
     def count(self) -> Recipe:
-        return ({"do": "tally", "path": self._log, "kept": f"{self._log}.tally"},)
+        return ({"do": "tally", "path": self._log, "kept": f"{self._log}.tally", "edges": list(EDGES)},)
 
     def tally(self, replies: Sequence[str], binding: Binding) -> Mapping[str, Counts]:
         """A failure is a status of 500 or more; nginx's own 502 and 504 (dead port, reset, time-out) are among them."""
         (reply,) = replies
-        lines: dict[str, Any] = json.loads(reply)
-        return {release: self._counts(slot, lines) for slot, release in binding}
+        lines: dict[str, int] = json.loads(reply)
+        return {release: _counts(requests_of(lines, slot)) for slot, release in binding}
 
-    def _counts(self, slot: Slot, lines: Mapping[str, int]) -> Counts:
-        answered = {line.split()[1]: number for line, number in lines.items() if line.startswith(f"{slot} ")}
-        failed = sum(number for status, number in answered.items() if status >= "500")
-        return Counts(sum(answered.values()), failed, 0)
+
+def _counts(found: Requests) -> Counts:
+    return Counts(found.completed, found.failed, 0, found.causes(), found.latency())

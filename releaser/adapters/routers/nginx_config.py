@@ -71,12 +71,13 @@ def configuration(
         "http {",
         *(f"  {name}_temp_path {directory}/temp-{name};" for name in temporary),
         "  access_log off;",
-        "  log_format releaser '$releaser_slot $status';",
+        "  log_format releaser '$releaser_slot $status $request_time $upstream_addr';",
         "  server_tokens off;",
         *(
             f"  upstream {upstream}_{slot} {{ server {address}:{port} max_fails=0; }}"
             for slot, (address, port) in sorted(servers.items())
         ),
+        '  map $http_upgrade $releaser_upgrade { default upgrade; "" ""; }',
         f"  include {included};",
         "  server {",
         f"    listen {listen[0]}:{listen[1]};",
@@ -88,7 +89,8 @@ def configuration(
         f"      if ($releaser_slot = {NOBODY}) {{ return 503; }}",
         f"      proxy_pass http://{upstream}_$releaser_slot;",
         "      proxy_http_version 1.1;",
-        '      proxy_set_header Connection "";',
+        "      proxy_set_header Upgrade $http_upgrade;",
+        "      proxy_set_header Connection $releaser_upgrade;",
         "      proxy_set_header Host $http_host;",
         "      proxy_next_upstream off;",
         "      proxy_connect_timeout 1s;",

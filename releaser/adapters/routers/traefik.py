@@ -1,21 +1,21 @@
 """How is Traefik told a split, and how does it answer? Through a watched file; its API says what it took from there."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from releaser.adapters.routers import traefik_config
 from releaser.adapters.routers.dialect import Recipe
 from releaser.adapters.routers.options import Address, RouterOptions
 from releaser.adapters.routers.slots import shares, split_of
+from releaser.adapters.routers.traefik_metrics import Metrics
 from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
 from releaser.errors import FailedError
 from releaser.ports import RouterState
 
-__all__ = ["TraefikOptions", "TraefikRouter"]
+__all__ = ["Sample", "TraefikOptions", "TraefikRouter"]
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
 Path = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]+\.ya?ml$")]
@@ -23,15 +23,26 @@ Path = Annotated[str, Field(pattern=r"^/[^\x00-\x1f]+\.ya?ml$")]
 LOOK_WITHIN = 10.0
 """Seconds for Traefik to take up a renamed file: it waits 50 ms for more where releaser runs it, 2 s by its own default, and
 then builds all of its configuration anew."""
-STEADY = 0.1
-"""Seconds for which the API must go on saying so: the entry points are switched one after the other."""
-COUNTED = re.compile(r"^traefik_service_requests_total\{(?P<labels>[^}]*)\} (?P<number>\S+)$", re.MULTILINE)
-LABEL = re.compile(r'(\w+)="([^"]*)"')
+SAMPLED = 20
+"""Answers in a row with the new generation before a shift counts: Traefik's API says what it has read, and the entry points
+are switched one after the other after that. A share of 14 % that still went the old way would be noticed in 95 of 100 shifts.
+"""
+
+
+class Sample(BaseModel):
+    """A request that Traefik answers itself, on the way that users come."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, Field(pattern=r"^http://[A-Za-z0-9.-]+(?::[1-9][0-9]{0,4})?/[!-~]*$")]
+    """On the users' entry point, as seen from Traefik's own host: http://ADDRESS:PORT/PATH."""
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{0,253}$")] = ""
+    """The Host header; the URL's, if empty."""
 
 
 class TraefikOptions(RouterOptions):
-    """`router: { kind: traefik, ... }`. A managed one needs `listen` only; a Traefik of your own needs `api` and `file`, and a route
-    to the service `service` with the middleware `SERVICE-generation`.
+    """`router: { kind: traefik, ... }`. A managed one needs `listen` only; a Traefik of your own needs `api`, `file` and `sample`, and a
+    route to the service `service` with the middleware `SERVICE-generation`.
     """
 
     kind: Literal["traefik"] = "traefik"
@@ -43,18 +54,22 @@ class TraefikOptions(RouterOptions):
     """The name of the weighted service in that file."""
     services: dict[Slot, Name] = Field(default={"blue": "blue", "green": "green"})
     """The service of each slot, defined by the same provider."""
+    sample: Sample | None = None
+    """What is asked on the way that users come, with the middleware `SERVICE-generation`, before a shift counts. Managed: set."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if set(self.services) != set(SLOTS) or len(set(self.services.values())) != len(SLOTS):
             raise ValueError("services names one service for blue and another one for green")
-        if not self.managed and (self.api is None or self.file is None):
-            raise ValueError("a Traefik of your own needs api: HOST:PORT and file: PATH; or set managed: true")
+        if not self.managed and (self.api is None or self.file is None or self.sample is None):
+            raise ValueError(
+                "a Traefik of your own needs api: HOST:PORT, file: PATH and sample: { url: URL }; or set managed: true"
+            )
         return self
 
 
 class TraefikRouter:
-    """A Dialect. `api` and `file` must be known: managed.py fills them in for a managed one.
+    """A Dialect. `api`, `file` and `sample` must be known: managed.py fills them in for a managed one.
 
     Traefik counts requests by service when they end, and says nothing of those under way.
     """
@@ -63,11 +78,12 @@ class TraefikRouter:
     finest: int = 1
 
     def __init__(self, options: TraefikOptions, hosts: Sequence[str] = ()) -> None:  # noqa: ARG002 - as every dialect
-        if options.api is None or options.file is None:
-            raise ValueError("the dialect needs api and file")
+        if options.api is None or options.file is None or options.sample is None:
+            raise ValueError("the dialect needs api, file and sample")
         self._options = options
         self._api = options.api
         self._file = options.file
+        self._sample = options.sample
 
     def write(self, split: Split, binding: Binding, generation: int) -> Recipe:
         options = self._options
@@ -78,12 +94,13 @@ class TraefikRouter:
         url = f"http://{self._api}/api/rawdata"
         if generation is None:
             return ({"do": "http", "url": url, "expect": '"services"', "within": LOOK_WITHIN},)
-        said = rf'"{traefik_config.GENERATION_HEADER}": ?"{generation}"'
-        return ({"do": "http", "url": url, "expect": said, "within": LOOK_WITHIN, "for": STEADY},)
+        header = traefik_config.GENERATION_HEADER
+        read = {"do": "http", "url": url, "expect": rf'"{header}": ?"{generation}"', "within": LOOK_WITHIN}
+        asked = {"do": "sample", "url": self._sample.url, "host": self._sample.host, "times": SAMPLED}
+        return (read, {**asked, "header": header, "value": str(generation), "within": LOOK_WITHIN})
 
     def parse(self, replies: Sequence[str], binding: Binding) -> RouterState:
-        (reply,) = replies
-        known, name = _document(reply), self._options.service
+        known, name = _document(replies[0]), self._options.service
         try:
             weighted = known["services"][f"{name}@file"]["weighted"]["services"]
             headers = known["middlewares"][f"{traefik_config.middleware(name)}@file"]["headers"]
@@ -101,17 +118,9 @@ class TraefikRouter:
         return ({"do": "http", "url": f"http://{self._api}/metrics", "expect": "", "within": LOOK_WITHIN},)
 
     def tally(self, replies: Sequence[str], binding: Binding) -> Mapping[str, Counts]:
-        """A failure is a status of 500 or more; Traefik's own 502 and 504 (dead port, reset, time-out) are among them."""
         (reply,) = replies
-        counted = [(dict(LABEL.findall(found["labels"])), found["number"]) for found in COUNTED.finditer(reply)]
-        return {release: self._counts(self._options.services[slot], counted) for slot, release in binding}
-
-    def _counts(self, service: str, counted: Sequence[tuple[Mapping[str, str], str]]) -> Counts:
-        ours = [
-            (labels["code"], int(float(number))) for labels, number in counted if labels["service"] == f"{service}@file"
-        ]
-        failed = sum(number for code, number in ours if code >= "500")
-        return Counts(sum(number for _, number in ours), failed, 0)
+        metrics = Metrics(reply)
+        return {release: metrics.counts(f"{self._options.services[slot]}@file") for slot, release in binding}
 
     def _by_slot(self, weights: Mapping[str, int]) -> dict[Slot, int]:
         strange = {name for name, weight in weights.items() if weight} - set(self._options.services.values())

@@ -7,12 +7,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from releaser.core.latency import EDGES
 from releaser.core.values import SLOTS, Slot
 
-__all__ = ["GENERATION_HEADER", "application", "install", "middleware", "split_file", "text"]
+__all__ = ["GENERATION_HEADER", "SAMPLE_PATH", "application", "install", "middleware", "split_file", "text"]
 
 GENERATION_HEADER = "x-releaser-generation"
 TRANSPORT = "releaser-once"
+SAMPLE_PATH = "/.well-known/releaser"
+"""Answered by Traefik itself (418, with the generation), so that asking it counts for no release."""
 
 
 def middleware(service: str) -> str:
@@ -58,7 +61,9 @@ def application(
         "service": service,
         "middlewares": [middleware(service)],
     }
-    return {"http": {"routers": {"users": route}, "services": balancers, "serversTransports": {TRANSPORT: once}}}
+    sampled = {**route, "rule": f"Path(`{SAMPLE_PATH}`)", "service": "noop@internal"}
+    routers = {"users": route, "sample": sampled}
+    return {"http": {"routers": routers, "services": balancers, "serversTransports": {TRANSPORT: once}}}
 
 
 def install(*, listen: tuple[str, int], api: tuple[str, int], directory: str) -> dict[str, Any]:
@@ -70,7 +75,14 @@ def install(*, listen: tuple[str, int], api: tuple[str, int], directory: str) ->
             "traefik": {"address": f"{api[0]}:{api[1]}"},
         },
         "api": {"insecure": True, "dashboard": False},
-        "metrics": {"prometheus": {"entryPoint": "traefik", "addServicesLabels": True, "addEntryPointsLabels": False}},
+        "metrics": {
+            "prometheus": {
+                "entryPoint": "traefik",
+                "addServicesLabels": True,
+                "addEntryPointsLabels": False,
+                "buckets": list(EDGES),
+            }
+        },
         "providers": {"providersThrottleDuration": "50ms", "file": {"directory": directory, "watch": True}},
         "log": {"level": "WARN"},
     }

@@ -4,13 +4,15 @@ from releaser.cli.answer import Answer
 from releaser.cli.lines import Line, line, row
 from releaser.cli.render import day_time
 from releaser.cli.views.evidence import error_rate
+from releaser.cli.views.latency import latency_lines, most
 from releaser.cli.views.names import names_of
 from releaser.cli.views.release import word_of
+from releaser.core.absent import say_missing
 from releaser.core.phrases import callings, say_seconds, say_split
 from releaser.core.rollout import Rollout
 from releaser.core.values import Outcome
 
-__all__ = ["ending_lines"]
+__all__ = ["ending_lines", "request_lines"]
 
 
 def ending_lines(r: Rollout, answer: Answer) -> list[Line]:
@@ -20,8 +22,14 @@ def ending_lines(r: Rollout, answer: Answer) -> list[Line]:
         line((r.plan.environment, "strong"), "  ", word_of(r), f"  {_moved(r, candidate, stable)}: {answer.message}")
     ]
     lines += _way_back(r, answer) if r.turned or r.plan.kind == "rollback" else _forward(r, answer)
+    lines += [
+        row("without", (f"{target}: {say_missing(missing)}", "warn"))
+        for target, missing in sorted(r.missing.items())
+        if missing
+    ]
+    lines += _cut(r)
     lines += _routers(r)
-    lines += _requests(r, candidate, stable)
+    lines += request_lines(r, candidate, stable)
     if answer.outcome in (Outcome.ROLLED_BACK, Outcome.INCOMPLETE) and r.back_at is not None:
         undone = ", ".join(r.plan.undo.not_reversed)
         lines.append(row("not undone", (undone, "warn") if undone else "nothing: the old release is as it was"))
@@ -52,6 +60,13 @@ def _way_back(r: Rollout, answer: Answer) -> list[Line]:
     return [row("back in", (say_seconds(seconds), "bad" if over else "good"), budget)]
 
 
+def _cut(r: Rollout) -> list[Line]:
+    """What users had begun with the release that was taken back, and could not end in time."""
+    after = say_seconds(r.plan.cut_after or 0.0)
+    many = {name: f"{count} connection{'s' * (count != 1)}" for name, count in sorted(r.cut.items()) if count}
+    return [row("cut", (f"{said} on {name}", "warn"), f", {after} after the way back") for name, said in many.items()]
+
+
 def _routers(r: Rollout) -> list[Line]:
     """What each router was read back to serve."""
     call = callings(r.plan)
@@ -62,9 +77,12 @@ def _routers(r: Rollout) -> list[Line]:
     return lines
 
 
-def _requests(r: Rollout, candidate: str, stable: str) -> list[Line]:
+def request_lines(r: Rollout, candidate: str, stable: str) -> list[Line]:
+    """What the judge last saw of both versions' requests; nothing where it never judged."""
     if r.judged is None:
         return []
     figures = r.judged.figures
     beside = f"   {stable} {error_rate(figures.stable)}" if stable else ""
-    return [row("errors", f"{candidate} {error_rate(figures.candidate)}", beside)]
+    why = most(figures.candidate)
+    errors = row("errors", f"{candidate} {error_rate(figures.candidate)}", beside, f"   {why}" if why else "")
+    return [errors, *latency_lines(figures, candidate, stable)]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from releaser.cli.follow import Following
 from releaser.cli.lines import Line, Style, row
+from releaser.cli.views.latency import latency_lines, most
 from releaser.cli.views.names import names_of
 from releaser.core.phrases import say_seconds
 from releaser.core.plan import Judging
@@ -80,7 +81,9 @@ def evidence_lines(following: Following, wall: float) -> list[Line]:
     figures, (candidate, stable) = r.judged.figures, names_of(r.plan)
     counted = f"{candidate} {error_rate(figures.candidate)}"
     beside = f"   {stable} {error_rate(figures.stable)}" if stable else ""
-    lines = [row("errors", counted, beside)]
+    why = most(figures.candidate)
+    lines = [row("errors", counted, beside, f"   {why}" if why else "")]
+    lines += latency_lines(figures, candidate, stable)
     if r.plan.judging.errors and r.plan.origin:
         lines.append(_weighed(figures, r.plan.judging, alone=r.plan.steps[r.step].weight == 100))
     verdict = r.judged.verdict

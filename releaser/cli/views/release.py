@@ -107,6 +107,7 @@ def release_lines(following: Following, wall: float) -> list[Line]:
     traffic = traffic_line(following)
     lines += [traffic] if traffic else []
     lines += evidence_lines(following, wall) if not r.turned else []
+    lines += [row("hosts", str(order)) for order in following.orders()]
     lines.append(_times(following, r, wall))
     lines.append(line(""))
     lines += [line(clock_time(told.wall), "  ", told.text) for told in following.story]

@@ -5,6 +5,7 @@ from typing import Any
 
 from releaser.cli.lines import Line, row
 from releaser.config.environment import Environment
+from releaser.config.kept import reboot_needs, say_kept
 
 __all__ = ["changed_secrets", "secret_lines"]
 
@@ -20,7 +21,9 @@ def secret_lines(environment: Environment, versions: Versions, concerns: Sequenc
     if len(versions) > SHOWN:
         lines.append(row("", f"and {len(versions) - SHOWN} more"))
     if versions:
-        lines.append(row("kept", "by each host with the release, on its disk, in a file of mode 0600"))
+        lines.append(row("kept", say_kept(environment)))
+    reboot = reboot_needs(environment)
+    lines += [row("reboot", (reboot, "warn"))] if reboot else []
     if environment.vault is not None and environment.vault.tls.minimum != "1.3":
         lines.append(row("vault", (f"spoken to with TLS {environment.vault.tls.minimum} (vault.tls.minimum)", "warn")))
     return [*lines, *(row("careful", (concern, "warn")) for concern in concerns)]

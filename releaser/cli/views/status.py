@@ -1,12 +1,14 @@
-"""What does a person need at 3 a.m., on one screen? Six lines, always in the same order."""
+"""What does a person need at 3 a.m., on one screen? A handful of lines, always in the same order."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from releaser.cli.bringing_back import named
 from releaser.cli.lines import Line, Span, line, row
 from releaser.cli.render import clock_time
 from releaser.cli.status_of import State, Status
 from releaser.cli.views.evidence import error_rate, seen_share, soon
+from releaser.cli.views.latency import latency_lines, most
 from releaser.cli.views.names import names_of, version_of
 from releaser.core.phrases import say_seconds, say_split
 from releaser.core.values import Split
@@ -35,7 +37,11 @@ def status_lines(status: Status, wall: float) -> list[Line]:
     lines = [_heading(status, wall), row("traffic", *_traffic(status))]
     errors = _errors(status, wall)
     lines += [row("errors", *errors)] if errors else []
+    r = status.following.rollout
+    if errors and r and r.judged:
+        lines += latency_lines(r.judged.figures, *names_of(r.plan))
     lines += [row("down", (status.trouble, "bad"))] if status.trouble else []
+    lines += [row("behind", (named(status.behind), "warn"))] if status.behind and not status.trouble else []
     if status.journal:
         lines.append(row("journal", (status.journal, "bad"), "; nothing goes forward until it is restored"))
     else:
@@ -136,7 +142,8 @@ def _errors(status: Status, wall: float) -> list[str | Span]:
     figures = r.judged.figures
     said = (status.state == "running" and soon(status.following, wall)) or f"verdict {r.judged.verdict}: {r.judged.why}"
     beside = f"{stable}  {error_rate(figures.stable)}   " if stable else ""
-    return [f"{beside}{candidate}  {error_rate(figures.candidate)}   ", said]
+    why = most(figures.candidate)
+    return [f"{beside}{candidate}  {error_rate(figures.candidate)}   ", f"{why}   " if why else "", said]
 
 
 def _recent(recent: tuple[Summary, ...]) -> str:
@@ -200,7 +207,8 @@ def _commands(status: Status) -> list[str]:
         "frozen": [f"releaser unfreeze {name} --reason ...", *back],
         "serving": [f"releaser plan VERSION {name}", *back],
     }
-    return ([f"releaser approve {name}"] if waits else []) + table[status.state]
+    bring = [f"releaser recover {name}"] if status.behind and status.state in ("serving", "frozen") else []
+    return ([f"releaser approve {name}"] if waits else []) + bring + table[status.state]
 
 
 def _can_go_back(status: Status) -> bool:

@@ -8,6 +8,7 @@ from releaser.core.analysis.counting import Block, BlockBuilder, RouterTally
 from releaser.core.analysis.errors_bad import BadErrors
 from releaser.core.analysis.errors_good import GoodErrors, step_tolerances
 from releaser.core.analysis.frozen import SHARE, upper_rate, upper_rate_ever
+from releaser.core.analysis.shown import Shown
 from releaser.core.events import Figures
 from releaser.core.plan import Plan
 from releaser.core.values import Counts
@@ -52,6 +53,7 @@ class Evidence:
         self.here = Block()
         self.convicted: tuple[Block, float] | None = None
         self.figures = Figures()
+        self._shown = {plan.to.id: Shown(), plan.origin or "": Shown()}
 
     def begin(self, step: int, at: float) -> None:
         """The split changed: readings are compared with later ones only, and "good" starts anew."""
@@ -68,6 +70,10 @@ class Evidence:
         tally = self._routers[router]
         before = tally.begun
         traffic = tally.read(counts, at)
+        for release, shown in self._shown.items():
+            told = counts.get(release)
+            if told is not None and (told.causes or told.latency is not None):
+                shown.read(router, told, first=router in self._unread)
         if router in self._unread:
             self._unread.discard(router)
             self._life = self._life.plus(*tally.total)
@@ -109,9 +115,10 @@ class Evidence:
         log_bad = self._bad.log_e + self._carried + (self._alone.log_e if self._alone else 0.0)
         if self.convicted is None and log_bad >= self._enough:
             self.convicted = (self.whole, log_bad)
+        of_candidate, of_stable = self._shown.values()
         self.figures = Figures(
-            candidate=Counts(self.whole.n_c, self.whole.x_c),
-            stable=Counts(self.whole.n_s, self.whole.x_s),
+            candidate=Counts(self.whole.n_c, self.whole.x_c, 0, of_candidate.causes(), of_candidate.latency),
+            stable=Counts(self.whole.n_s, self.whole.x_s, 0, of_stable.causes(), of_stable.latency),
             log_bad=log_bad,
             log_good=self._good.log_g if self._good else 0.0,
         )

@@ -22,7 +22,7 @@ from releaser.shell.ssh.deadlines import Deadlines
 from releaser.shell.ssh.destination import Destination
 from releaser.shell.ssh.host_keys import Pinned, not_pinned
 
-__all__ = ["Link", "connect", "cut"]
+__all__ = ["Link", "connect", "cut", "swift", "wire_to"]
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 # or Python's last resort prints paramiko's tracebacks of every refused connection on the operator's screen
@@ -68,7 +68,7 @@ def connect(
     Raises UnreachableError where nothing was said that a repeat could hurt: no address, no answer, hung up. Raises
     FailedError where a repeat gives the same: an unknown or changed host key, login refused, no common algorithm.
     """
-    wire = _through(via, to, until) if via else _socket(to, until)
+    wire = wire_to(to, via, until)
     pins = to.known_hosts.pins(to.host, to.port)
     connection = made(to, wire, key, pins, max(0.1, until - monotonic()))
     connection.client.set_missing_host_key_policy(Pinned(pins, until))
@@ -120,6 +120,11 @@ def cut(wire: Any) -> None:
             wire.shutdown(socket.SHUT_RDWR)
     else:
         wire._unlink()  # noqa: SLF001 - Channel.close() sends a message, and so could block on the same dead wire
+
+
+def wire_to(to: Destination, via: Link | None, until: float) -> socket.socket | paramiko.Channel:
+    """What bytes go over, from here or from its jump host; nothing is said yet. Raises UnreachableError."""
+    return _through(via, to, until) if via else _socket(to, until)
 
 
 def _socket(to: Destination, until: float) -> socket.socket:

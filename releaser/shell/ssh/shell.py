@@ -58,7 +58,7 @@ class SshShell:
         self.root = root
         self.python = python
         self.sudo = sudo
-        self._connections = connections
+        self.connections = connections
         self._progress = progress
         self._placing = threading.Lock()
         self._place: Place | None = None
@@ -86,9 +86,9 @@ class SshShell:
             raise UnreachableError(f"{local} was not copied to {remote}: {error}", code="copy") from error
         if monotonic() >= until:
             raise UnreachableError(f"{local} was not copied to {remote}: it took too long", code="copy")
-        connection = self._connections.get(self.to, until=until)
+        connection = self.connections.get(self.to, until=until)
         what = Upload(local, remote, size, self.python, self.sudo)
-        upload(connection, what, self._connections.deadlines, self._progress, until=until)
+        upload(connection, what, self.connections.deadlines, self._progress, until=until)
 
     def _order(self, place: Place, verb: str, request: Mapping[str, Any], until: float) -> dict[str, Any]:
         limit = (1 - MARGIN) * max(0.0, until - monotonic())
@@ -101,7 +101,7 @@ class SshShell:
             left = until - monotonic()
             order = {"calls": place.calls, "id": call, "limit": (1 - MARGIN) * left}
             try:
-                connection = self._connections.get(self.to, until=until)
+                connection = self.connections.get(self.to, until=until)
                 asked = self._run(connection, self._agent(place, "call.ask"), json.dumps(order).encode(), until)
                 if asked.status is not None:
                     return self._decoded("call.ask", asked.status, asked)
@@ -133,7 +133,7 @@ class SshShell:
                 )
 
     def _ready(self, until: float) -> tuple[Link, Place]:
-        connection = self._connections.get(self.to, until=until)
+        connection = self.connections.get(self.to, until=until)
         place = self._place
         if place is None:
             if not self._placing.acquire(timeout=max(0.0, until - monotonic())):
@@ -141,7 +141,7 @@ class SshShell:
             try:
                 account = Account(self.name, self.to.user, self.root, self.python, self.sudo)
                 place = self._place = self._place or placed(
-                    connection, account, self._connections.deadlines, until=until
+                    connection, account, self.connections.deadlines, until=until
                 )
             finally:
                 self._placing.release()
@@ -154,7 +154,7 @@ class SshShell:
         return agent_command(self.python, place.agent, verb, sudo=self.sudo)
 
     def _run(self, connection: Link, command: str, stdin: bytes, until: float) -> Ran:
-        return run(connection, command, stdin, self._connections.deadlines, until=until)
+        return run(connection, command, stdin, self.connections.deadlines, until=until)
 
 
 def _gone(ran: Ran) -> bool:

@@ -131,6 +131,9 @@ expect(1, "unreachable", "status", "--check")
 LOCAL
 of_hosts = {{name.rpartition(".")[2] for name in sys.modules if name.startswith("releaser.onhost.")}}
 assert of_hosts <= {{"tree", "command", "clock"}}, of_hosts
+os.environ["USERNAME"] = "ada"
+expect(0, "", "setup", "--print")
+expect(1, "connect", "setup", "-y")
 print("told")
 """
 KNOWN = "[127.0.0.1]:1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS"

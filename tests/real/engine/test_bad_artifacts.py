@@ -108,9 +108,9 @@ def test_no_room_on_the_host_is_said_before_anything_is_sent() -> None:
         small.fill()
         before = world(local)
         code, answer = promoted(local, "1.1.0")
-        assert (code, answer["outcome"]) == (3, "rolled_back"), answer
-        assert "no room" in answer["message"]
-        assert "to mend it: free some room" in answer["message"]
+        assert (code, answer["outcome"], answer["reason"]) == (6, "refused", "no-room"), answer
+        assert "must stay free" in answer["message"]
+        assert answer["fix"][0] == "free some room there"
         assert world(local) == before
         small.free()
         with local.traffic(60.0):

@@ -228,6 +228,21 @@ def test_a_login_is_not_redirected_either(bao: Bao, tmp_path: Path) -> None:
     assert Elsewhere.given == ["/v1/auth/approle/login None"]
 
 
+def test_a_wrapping_token_is_not_redirected_either(bao: Bao, tmp_path: Path) -> None:
+    Elsewhere.given = []
+    (tmp_path / "wrapped").write_text(HIDDEN)
+    auth = {"approle": {"role": bao.role, "secret_id_file": "wrapped", "wrapped": True}}
+    with answering(bao, Elsewhere) as address, pytest.raises(FailedError, match="active node"):
+        store(bao, tmp_path, auth, address=address).resolve("vault:secret/shop/known#key", within=5)
+    assert Elsewhere.given == [f"/v1/sys/wrapping/unwrap {HIDDEN}"]
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8200", "http://vault", "https://user:pass@vault", "vault:8200"])
+def test_vault_is_spoken_to_over_tls_only_on_this_machine_too(bao: Bao, tmp_path: Path, address: str) -> None:
+    with pytest.raises(ValueError, match="over TLS only"):
+        store(bao, tmp_path, TOKEN, address=address)
+
+
 def test_a_server_with_tls_1_2_only_needs_its_exception(bao: Bao, tmp_path: Path) -> None:
     Elsewhere.given = []
     with answering(bao, Elsewhere, ssl.TLSVersion.TLSv1_2) as address:

@@ -82,7 +82,7 @@ def test_a_secret_id_that_vault_does_not_know_is_refused(release: VaultRelease) 
 def test_no_host_keeps_a_secret_of_vault_unless_the_environment_says_so(release: VaultRelease) -> None:
     release.edit("secrets: { at_rest: file }", "secrets: {}")
     try:
-        refused(release, 2, "at-rest", "env.DATABASE_URL comes from vault", "on its disk")
+        refused(release, 2, "at-rest", "env.DATABASE_URL comes from vault", "sealed on its disk")
     finally:
         release.edit("secrets: {}", "secrets: { at_rest: file }")
 

@@ -70,7 +70,12 @@ class VaultRelease:
 
     def run(self, *words: str) -> tuple[int, dict[str, Any]]:
         """(exit code, the one document) of `releaser WORDS`."""
-        argv = [sys.executable, "-m", "releaser", *words, "-e", "test", "-o", "json", "-y"]
+        code, _ = self.read(*words, "-o", "json")
+        return code, json.loads(self.said[-2])
+
+    def read(self, *words: str) -> tuple[int, str]:
+        """(exit code, all that was printed) of `releaser WORDS`."""
+        argv = [sys.executable, "-m", "releaser", *words, "-e", "test", "-y"]
         done = subprocess.run(
             [*argv, "--folder", str(self.local.root)],
             stdin=subprocess.DEVNULL,
@@ -82,7 +87,7 @@ class VaultRelease:
         )
         self.said += [done.stdout, done.stderr]
         assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, json.loads(done.stdout)
+        return done.returncode, done.stdout + done.stderr
 
     def ask(self, *words: str) -> tuple[int, dict[str, Any]]:
         """The same in this process, which is quicker where nothing is left running."""

@@ -48,6 +48,8 @@ class Server:
         self.key = keygen(folder / "host_key")
         self._authorized = authorized
         self._process: subprocess.Popen[bytes] | None = None
+        self.inside: Sequence[str] = ()
+        """What the server is started by: a command that ends in exec."""
         self.configure(*settings)
 
     def configure(self, *settings: str) -> None:
@@ -72,7 +74,15 @@ class Server:
         (self.folder / "sshd_config").write_text("\n".join(lines) + "\n")
 
     def start(self) -> None:
-        command = [SSHD, "-D", "-f", str(self.folder / "sshd_config"), "-E", str(self.folder / "sshd.log")]
+        command = [
+            *self.inside,
+            SSHD,
+            "-D",
+            "-f",
+            str(self.folder / "sshd_config"),
+            "-E",
+            str(self.folder / "sshd.log"),
+        ]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         until(self._listens)
 
@@ -116,11 +126,19 @@ class Server:
         return True
 
 
-class Lab:
-    """Servers below `root`, one client key that they all let in, and everything that was made of them."""
+def no_words(server: Server) -> Sequence[str]:
+    return ()
 
-    def __init__(self, root: Path) -> None:
+
+class Lab:
+    """Servers below `root`, one client key that they all let in, and everything that was made of them.
+
+    They have addresses of 127.0.NET: labs that may be there at the same time have nets of their own.
+    """
+
+    def __init__(self, root: Path, net: int = 77) -> None:
         self.root = root
+        self.net = net
         self.key = keygen(root / "id")
         self.authorized = root / "authorized_keys"
         shutil.copyfile(root / "id.pub", self.authorized)
@@ -129,11 +147,14 @@ class Lab:
         self.servers: list[Server] = []
         self.pools: list[Connections] = []
 
-    def server(self, *settings: str, pinned: bool = True) -> Server:
+    def server(
+        self, *settings: str, pinned: bool = True, inside: Callable[[Server], Sequence[str]] = no_words
+    ) -> Server:
         """Another host, running."""
         number = len(self.servers)
-        server = Server(self.root / f"host{number}", f"127.0.{77}.{11 + number}", self.authorized, settings)
+        server = Server(self.root / f"host{number}", f"127.0.{self.net}.{11 + number}", self.authorized, settings)
         self.servers.append(server)
+        server.inside = inside(server)
         server.start()
         if pinned:
             with self.known_hosts.open("a") as file:
@@ -163,14 +184,14 @@ class Lab:
 
 
 @contextmanager
-def opened(root: Path) -> Iterator[Lab]:
+def opened(root: Path, net: int = 77) -> Iterator[Lab]:
     """Skips where the machine has no sshd; in CI it must have one."""
     if not Path(SSHD).exists():
         assert not os.environ.get("CI"), "CI needs openssh-server"
         pytest.skip("openssh-server is not installed")
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # where sshd, started by root, gives up its rights
-    lab = Lab(root)
+    lab = Lab(root, net)
     try:
         yield lab
     finally:

@@ -40,7 +40,7 @@ def story(lab: Lab, root: Path) -> None:
     thread = threading.Thread(target=call, args=(45,))
     thread.start()
     until((root / "began").exists)
-    connection = shell._connections.get(shell.to, until=time.monotonic() + 10)
+    connection = shell.connections.get(shell.to, until=time.monotonic() + 10)
     subprocess.run(["nft", DROP.format(PORT)], check=True)
     began = time.monotonic()
     until(lambda: not connection.transport.is_active(), 40)

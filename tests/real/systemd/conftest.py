@@ -1,5 +1,6 @@
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import nspawn_tree
 import pytest
 from nspawn_host import Host
 from systemd_stage import Stage
+
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("engine", "secrets")]
 
 
 @pytest.fixture(scope="session")

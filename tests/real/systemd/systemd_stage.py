@@ -11,7 +11,7 @@ from nspawn_host import Host, until
 
 from releaser.adapters.hosts.artifact import artifact_at
 from releaser.adapters.hosts.options import HostsOptions
-from releaser.adapters.hosts.target import HostsTarget
+from releaser.adapters.hosts.target import HostsTarget, Kept
 from releaser.core.values import Release, Slot
 from releaser.shell.known_hosts import read_known_hosts
 from releaser.shell.ssh import Connections, Destination, SshShell
@@ -95,7 +95,9 @@ class Stage:
         self.host.run("tee", f"/etc/sudoers.d/{self.name}", stdin="".join(lines))
         self.host.run("chmod", "440", f"/etc/sudoers.d/{self.name}")
 
-    def release(self, version: str, env: Mapping[str, str] | None = None, **run: Any) -> tuple[HostsTarget, Release]:
+    def release(
+        self, version: str, env: Mapping[str, str] | None = None, *, kept: Kept = "file", **run: Any
+    ) -> tuple[HostsTarget, Release]:
         """A target that knows the artifact of a new release; nothing is placed yet."""
         source = self.root / "build" / version
         source.mkdir(parents=True, exist_ok=True)
@@ -110,7 +112,7 @@ class Stage:
             }
         )
         artifact = artifact_at(source)
-        target = HostsTarget("web", options, {"web1": self.shell}, artifact, env or {})
+        target = HostsTarget("web", options, {"web1": self.shell}, artifact, env or {}, kept)
         return target, Release.of(version, artifact.digest, "c" * 64)
 
     def started(self, version: str, slot: Slot = "blue", **env: str) -> tuple[HostsTarget, Release]:

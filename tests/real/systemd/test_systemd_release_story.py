@@ -100,11 +100,16 @@ class Site:
         self.sessions.append(Session.open("test", self.root, environ=environ, by="ada@here"))
         return self.sessions[-1]
 
-    def promote(self, version: str) -> Rollout:
+    def build(self, version: str) -> Path:
+        """The artifact's folder."""
         artifact = self.root / "dist" / f"shop-{version}"
         artifact.mkdir(parents=True)
         shutil.copyfile(app.__file__, artifact / "shop.py")
         (artifact / "VERSION").write_text(version)
+        return artifact
+
+    def promote(self, version: str) -> Rollout:
+        """One that is built."""
         session = self.session()
         plan = session.plan(version)
         assert isinstance(plan, Plan), plan
@@ -175,6 +180,8 @@ def site(host: Host, tmp_path: Path, login: Path) -> Iterator[Site]:
 
 
 def test_released_taken_back_and_brought_back_by_a_boot(site: Site) -> None:
+    for version in ("1.0.0", "1.1.0"):
+        site.build(version)
     first = site.promote("1.0.0")
     assert first.outcome is Outcome.PROMOTED, first.turned
     assert site.enabled() == ["blue"]

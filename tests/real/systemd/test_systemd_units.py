@@ -1,10 +1,12 @@
 import time
+from typing import Any
 
 import pytest
 from nspawn_host import until
 from systemd_stage import ORDERS, SECRET, Stage
 
 from releaser.errors import FailedError
+from releaser.shell.ssh.visitor import SshVisitor
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
@@ -154,6 +156,32 @@ def test_every_right_that_is_missing_is_named_with_its_line_before_anything_is_p
         target.start(release, "blue", fence=1, within=20)
     assert "sudo: true" in raised.value.fix[0]
     assert stage.look()["state"] == "stopped"
+
+
+def test_doctor_sees_units_and_rights_as_the_user_who_releases_and_leaves_nothing(stage: Stage) -> None:
+    """A user without rights: what it may not do shows only here."""
+    visitor = SshVisitor(stage.shell)
+
+    def asked(
+        path: str = stage.path, unit: str = f"{stage.name}@.service", places: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        target = {"path": path, "ports": stage.ports, "unit": {"systemd": unit, "sudo": True}}
+        return visitor.call("doctor.host", {"places": places, "target": target}, within=30)
+
+    facts = asked(places=(stage.path, "/etc/shop", "/etc/shadow", "/proc/sys"))
+    assert (facts["user"], facts["target"]["units"]["refusal"]) == ("deploy", None)
+    assert {unit["load"] for unit in facts["target"]["units"]["slots"].values()} == {"loaded"}
+    own, nowhere, shadow, proc = facts["places"]
+    assert (own["kind"], own["owner"], own["writes"]) == ("directory", "deploy", True)
+    assert (nowhere["kind"], nowhere["nearest"], nowhere["writes"]) == ("nothing", "/etc", False)
+    assert (shadow["kind"], shadow["owner"], shadow["reads"]) == ("file", "root", False)
+    assert (proc["kind"], proc["writes"]) == ("directory", False)
+    assert asked(unit="nobody@.service")["target"]["units"]["refusal"]["code"] == "unit-missing"
+    stage.allow(*(order for order in ORDERS if order != "enable"))
+    refusal = asked()["target"]["units"]["refusal"]
+    assert refusal["code"] == "unit-rights"
+    assert "systemctl enable" in refusal["fix"][0]
+    assert stage.host.run("ls", "-A", stage.path) == ""
 
 
 def test_a_unit_that_says_when_it_is_ready_counts_from_then_on(stage: Stage) -> None:

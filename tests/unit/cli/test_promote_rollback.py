@@ -275,6 +275,18 @@ def test_init_writes_what_works_and_never_overwrites(place: Place, tmp_path: Pat
     assert "debug" in (folder / "environments/live.yaml").read_text()
 
 
+def test_init_writes_how_users_come_in_and_names_setup_for_hosts(place: Place, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    place.folder = folder
+    hosts = ("--host", "web1", "--host", "web2", "--url", "http://lb1:8080", "--playbook", "demo")
+    made = place.run("init", "--app", "shop", "--run", "./bin/shop", "--name", "live", *hosts, "-o", "json")
+    assert made.code == 0, made
+    assert "releaser setup -e live" in made.document["fix"]
+    lines = (folder / "environments/live.yaml").read_text().splitlines()
+    assert {"url: http://lb1:8080", "hosts: [web1, web2]", "user: deploy", "playbook: demo"} <= set(lines)
+
+
 def test_hostile_reasons_and_names_move_no_cursor(place: Place) -> None:
     released(place, "1.4.1")
     place.run("freeze", "--reason", "evil \x1b[2J\x1b]0;x\x07 \u202e reason")

@@ -25,6 +25,7 @@ from releaser.core.codec import (
 )
 from releaser.core.commands import Command
 from releaser.core.events import Entry, Event, Held, Issued, Shifted, Unrecognised
+from releaser.core.latency import EDGES, Latency
 from releaser.core.plan import Plan
 from releaser.core.values import Release, Split
 from releaser.testing.samples import ONE_OF_EACH, PLAN, entries
@@ -57,6 +58,8 @@ plans = st.builds(
     steps=st.lists(st.from_type(type(PLAN.steps[0])), min_size=1, max_size=3).map(tuple),
 )
 st.register_type_strategy(Plan, plans)
+latencies = st.builds(Latency.of, st.dictionaries(st.sampled_from(EDGES), st.integers(0, 10**6)), st.integers(0, 9))
+st.register_type_strategy(Latency, latencies)
 events = st.one_of([st.from_type(kind) for kind in KINDS])
 commands = st.one_of([st.from_type(kind) for kind in get_args(Command)])
 

@@ -107,7 +107,7 @@ def test_every_command_line_has_a_verb_and_options_that_there_are(page: Path) ->
 
 def command_lines(page: Path) -> Iterator[list[str]]:
     """`releaser VERB ...` in shell blocks and in code spans, up to the first pipe or redirection."""
-    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    lines = [line for block in blocks(page, "sh") for line in block.replace("\\\n", " ").splitlines()]
     lines += re.findall(r"`(releaser [^`]+)`", BLOCK.sub("", page.read_text(encoding="utf-8")))
     for line in lines:
         found = re.search(r"(?:^|[\s/])(releaser (?:[a-z-]+)\b[^|>&;]*)", line)

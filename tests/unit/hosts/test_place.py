@@ -68,7 +68,7 @@ def test_a_placed_release_is_whole_and_has_its_marker(host: Host) -> None:
 def test_placing_again_needs_no_upload_and_changes_nothing(host: Host) -> None:
     host.place()
     inode = host.home.release("1.0-00000001").stat().st_ino
-    assert placing.prepare(host.order()) == {"placed": True, "incoming": ""}
+    assert placing.prepare(host.order()) == {"placed": True, "kept": True, "incoming": ""}
     assert placing.place(host.order()) == {"placed": False}
     assert host.home.release("1.0-00000001").stat().st_ino == inode
 

@@ -1,6 +1,6 @@
 import pytest
 
-from releaser.onhost.httpget import body, get
+from releaser.onhost.httpget import body, get, header
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,11 @@ def test_an_answer_that_is_none_or_was_cut_short(answer: bytes) -> None:
 def test_no_time_left() -> None:
     with pytest.raises(TimeoutError):
         get("http://127.0.0.1:9/", 0.0)
+
+
+def test_a_header_by_its_name_in_any_case() -> None:
+    answer = b"HTTP/1.1 418 I'm a teapot\r\nX-Releaser-Generation: 1004\r\n\r\n"
+    assert header(answer, "x-releaser-generation") == "1004"
+    assert header(answer, "x-version") == ""
+    with pytest.raises(ValueError, match="not an HTTP answer"):
+        header(b"", "x-version")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from releaser.onhost import recipe
+from releaser.onhost import recipe, tally
 from releaser.onhost.answers import Refusal
 
 
@@ -172,3 +172,34 @@ def test_lines_are_counted_on_over_looks_and_rotations(tmp_path: Path) -> None:
     assert look() == {"blue 200": 3, "green 500": 1, "blue 404": 1, "green 200": 1}
     log.write_text("")  # somebody emptied it
     assert look() == {"blue 200": 3, "green 500": 1, "blue 404": 1, "green 200": 1}
+
+
+def test_times_are_counted_by_the_edge_above_and_failures_by_their_address_too(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        "blue 200 0.004 10.0.0.1:8001\nblue 200 0.001 10.0.0.2:8001\nblue 502 0.009 10.0.0.2:8001\n"
+        "blue 504 2.000 10.0.0.1:8001, 10.0.0.2:8001\nnone 503 0.000 -\nblue 200\nblue 500 -\n"
+    )
+    operation = {"do": "tally", "path": str(log), "kept": str(tmp_path / "log.tally"), "edges": [0.001, 0.002, 0.01]}
+    assert json.loads(run(operation)[0]) == {
+        "blue 200 0.01": 1,
+        "blue 200 0.002": 1,
+        "blue 502 0.01": 1,
+        "blue 502 @10.0.0.2:8001": 1,
+        "blue 504 inf": 1,
+        "blue 504 @10.0.0.1:8001, 10.0.0.2:8001": 1,
+        "none 503 0.001": 1,
+        "none 503 @-": 1,
+        "blue 200": 1,
+        "blue 500 -": 1,
+    }
+
+
+def test_too_many_different_lines_lose_their_times_and_not_their_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "MOST", 2)
+    lines: dict[str, int] = {}
+    for milliseconds in range(1, 8):
+        tally.add(
+            f"blue 500 0.00{milliseconds} 10.0.0.{milliseconds}:80", lines, [0.001 * edge for edge in range(1, 9)]
+        )
+    assert lines == {"blue 500 0.002": 1, "blue 500 @10.0.0.1:80": 1, "blue 500": 6}

@@ -37,6 +37,16 @@ class Written:
         return {"1.0-00000000": Counts(int(replies[0]))}
 
 
+class Ending(Written):
+    """One that can end what a release has under way."""
+
+    def cut(self, release: str, binding: Binding) -> Recipe:
+        return ({"do": "end", "release": release},)
+
+    def tally(self, replies: Sequence[str], binding: Binding) -> Mapping[str, Counts]:
+        return {"1.0-00000000": Counts(9, 0, int(replies[0]))}
+
+
 class Told:
     """A shell that gives prepared answers and keeps what it was asked."""
 
@@ -105,3 +115,18 @@ def test_the_directory_above_a_site_s_own_is_for_its_owner_only(tmp_path: Path) 
     state = tmp_path / "srv" / ".releaser" / "router"
     with inside(state, time.monotonic() + 5):
         assert [path.stat().st_mode & 0o777 for path in (state, state.parent)] == [0o700, 0o700]
+
+
+def test_what_is_ended_was_counted_before_and_the_fence_goes_along() -> None:
+    shell = Told(replies=["4"])
+    ending = RouterSite("web/lb1", shell, "/var/lib/releaser/web", Ending(), "production")
+    assert ending.cut("1.0-00000000", BINDING, fence=7, within=2.0) == 4
+    ((verb, request, within),) = shell.asked
+    assert (verb, request["fence"], within) == ("router.cut", 7, 2.0)
+    assert (request["look"], request["cut"]) == (({"do": "count"},), ({"do": "end", "release": "1.0-00000000"},))
+
+
+def test_a_router_that_cannot_end_them_alone_says_how_many_are_left() -> None:
+    with pytest.raises(FailedError, match="0 are left, which this kind of router cannot end alone") as caught:
+        site(Told(replies=["4"])).cut("1.0-00000000", BINDING, fence=7, within=2.0)
+    assert caught.value.code == "no-cut"

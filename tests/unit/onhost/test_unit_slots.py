@@ -110,6 +110,16 @@ def test_the_committed_slot_is_enabled_before_the_other_is_disabled(
     assert raised.value.fix[0].startswith("write run: { systemd: ..., sudo: true }, and add to sudoers")
 
 
+def test_what_is_taken_down_is_not_started_by_a_boot(
+    target: HostsTarget, release: Release, systemd: FakeSystemd
+) -> None:
+    target.start(release, "blue", fence=1, within=20)
+    target.collect(release.id, None, fence=1, within=20)
+    assert target.rest(fence=1, within=20) == [f"{BLUE} on web1"]
+    assert target.rest(fence=1, within=20) == []
+    assert [line for line in systemd.told() if "able" in line] == [f"enable {BLUE}", f"disable {BLUE}"]
+
+
 def test_a_warm_unit_is_stopped_at_its_time_and_not_after_a_start(
     target: HostsTarget, release: Release, systemd: FakeSystemd, place: Home
 ) -> None:

@@ -1,5 +1,6 @@
-"""A systemd for tests without one: two programs that answer as systemctl and journalctl do, from files in one folder."""
+"""A systemd for tests without one: programs that answer as systemctl, journalctl and systemd-creds do, from one folder."""
 
+import base64
 import json
 import os
 import shutil
@@ -22,6 +23,9 @@ unit = units.get(name)
 if verb == "show":
     said = dict(unit or {}, LoadState="loaded" if unit else "not-found")
     print("\\n".join(f"{key}={value}" for key, value in said.items() if key[0].isupper()))
+    sys.exit()
+if verb == "cat":
+    print(unit["text"])
     sys.exit()
 if verb in unit["refuses"]:
     sys.exit(f"Failed to {verb} {name}: Interactive authentication required.\\nSee system logs for details.")
@@ -55,6 +59,13 @@ if "--reverse" in options:
 for entry in entries[: int(options.get("--lines", len(entries)))]:
     print(json.dumps(entry))
 """
+CREDS = """\
+import base64, os, sys
+if os.path.exists(os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "no-key")):
+    sys.exit("Failed to determine local credential host secret: Permission denied")
+assert sys.argv[1:] == ["encrypt", "--with-key=host", "--name=releaser.env", "-", "-"], sys.argv
+sys.stdout.buffer.write(base64.b64encode(sys.stdin.buffer.read()[::-1]))
+"""
 
 
 class FakeSystemd:
@@ -63,7 +74,7 @@ class FakeSystemd:
     def __init__(self, folder: Path, *units: str) -> None:
         self.folder = folder
         folder.mkdir()
-        for name, text in (("systemctl", SYSTEMCTL), ("journalctl", JOURNALCTL)):
+        for name, text in (("systemctl", SYSTEMCTL), ("journalctl", JOURNALCTL), ("systemd-creds", CREDS)):
             (folder / name).write_text(f"#!{sys.executable} -IS\n{text}")
             (folder / name).chmod(0o755)
         fresh: dict[str, Any] = {
@@ -72,7 +83,7 @@ class FakeSystemd:
             "MainPID": 0,
             "UnitFileState": "disabled",
         }
-        fresh |= {"refuses": [], "broken": False, "no_install": False}
+        fresh |= {"refuses": [], "broken": False, "no_install": False, "text": "[Service]"}
         self._save({name: dict(fresh) for name in units})
         self.journal([])
 
@@ -87,6 +98,18 @@ class FakeSystemd:
 
     def journal(self, lines: list[Any]) -> None:
         (self.folder / "journal.json").write_text(json.dumps(lines))
+
+    def loads(self, path: Path) -> None:
+        """Both units have the line that loads what is sealed, in a drop-in of theirs."""
+        for name in self.units():
+            self.change(
+                name,
+                text=f"[Service]\n# a drop-in\nLoadCredentialEncrypted=releaser.env:{path}/.releaser/run/%i.sealed\n",
+            )
+
+    def opened(self, file: Path) -> str:
+        """What was sealed into a file."""
+        return base64.b64decode(file.read_bytes())[::-1].decode()
 
     def told(self) -> list[str]:
         """The orders that changed something, oldest first."""

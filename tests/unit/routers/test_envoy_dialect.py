@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from releaser.adapters.routers.envoy import EnvoyOptions, EnvoyRouter
 from releaser.adapters.routers.envoy_config import bootstrap, closed_routes, discovery_response, seconds
+from releaser.core.latency import Latency
 from releaser.core.values import Binding, Counts, Split
 from releaser.errors import FailedError
 from releaser.ports import RouterState
@@ -112,8 +113,11 @@ def test_other_answers_are_a_failure_in_words(reply: str) -> None:
 def test_counting_asks_for_both_clusters_only() -> None:
     (operation,) = ROUTER.count()
     assert operation["url"] == (
-        "http://127.0.0.1:9901/stats?format=json&filter=%5Ecluster%5C.%28shop%5C.b%7Cshop%5C.g%29%5C."
-        "%28upstream_rq_completed%7Cupstream_rq_5xx%7Cupstream_rq_active%7Cupstream_rq_pending_active%29%24"
+        "http://127.0.0.1:9901/stats?format=json&histogram_buckets=detailed"
+        "&filter=%5Ecluster%5C.%28shop%5C.b%7Cshop%5C.g%29%5C."
+        "%28upstream_rq_completed%7Cupstream_rq_5xx%7Cupstream_rq_active%7Cupstream_rq_pending_active"
+        "%7Cupstream_rq_pending_failure_eject%7Cupstream_cx_destroy_remote_with_active_rq%7Cupstream_rq_rx_reset"
+        "%7Cupstream_rq_timeout%7Cupstream_rq_time%29%24"
     )
 
 
@@ -124,7 +128,11 @@ def stats(**values: int) -> str:
 
 def test_a_tally_adds_what_waits_to_what_runs_and_takes_missing_counters_as_untouched() -> None:
     reply = stats(**{"completed": 40, "5xx": 3, "active": 2, "pending_active": 1})
-    assert ROUTER.tally([reply], BOTH) == {OLD: Counts(40, 3, 3), NEW: Counts()}
+    untimed = Latency()
+    assert ROUTER.tally([reply], BOTH) == {
+        OLD: Counts(40, 3, 3, (("5xx", 3),), untimed),
+        NEW: Counts(0, 0, 0, (), untimed),
+    }
 
 
 def test_more_failures_than_requests_are_refused() -> None:

@@ -35,7 +35,9 @@ def test_an_envoy_is_a_command_two_files_and_a_sign_of_life() -> None:
 
 
 def test_a_haproxy_is_a_command_three_files_and_a_sign_of_life() -> None:
-    router = render(HAPROXY, DIRECTORY, PORTS, binary="/usr/sbin/haproxy")
+    router = render(HAPROXY, DIRECTORY, PORTS, binary="/usr/sbin/haproxy", admin=5140)
+    assert "log 127.0.0.1:5140 format raw local0" in router.fresh["/srv/shop/router/haproxy.cfg"]
+    assert router.dialect.count()[-1]["address"] == "127.0.0.1:5140"
     assert router.argv == ("/usr/sbin/haproxy", "-db", "-f", "/srv/shop/router/haproxy.cfg")
     assert "server local_blue 127.0.0.1:8001 weight 0" in router.fresh["/srv/shop/router/haproxy.cfg"]
     assert router.kept == {

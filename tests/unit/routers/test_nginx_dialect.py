@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from releaser.adapters.routers.nginx import NginxOptions, NginxRouter
 from releaser.adapters.routers.nginx_config import closed, configuration, include
+from releaser.core.latency import Latency
 from releaser.core.values import Binding, Counts, Split
 from releaser.errors import FailedError
 from releaser.ports import RouterState
@@ -65,8 +66,11 @@ def test_what_the_endpoint_says_is_the_state() -> None:
 
 def test_lines_are_added_up_by_slot() -> None:
     lines = {"blue 200": 90, "blue 404": 2, "green 200": 5, "green 502": 1, "green 504": 2, "none 503": 7}
-    assert ROUTER.tally([json.dumps(lines)], BOTH) == {OLD: Counts(92, 0, 0), NEW: Counts(8, 3, 0)}
-    assert ROUTER.tally(["{}"], BOTH) == {OLD: Counts(0, 0, 0), NEW: Counts(0, 0, 0)}
+    assert ROUTER.tally([json.dumps(lines)], BOTH) == {
+        OLD: Counts(92, 0, 0),
+        NEW: Counts(8, 3, 0, (("502", 1), ("504", 2))),
+    }
+    assert ROUTER.tally(["{}"], BOTH) == dict.fromkeys((OLD, NEW), Counts(0, 0, 0, (), Latency()))
     assert ROUTER.count()[0]["kept"] == "/var/log/nginx/releaser.log.tally"
 
 

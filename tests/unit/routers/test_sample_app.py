@@ -1,6 +1,6 @@
 import pytest
 
-from releaser.testing.app import FLAP, Answer, Fault, Request, answer, parse_fault, parse_head
+from releaser.testing.app import FLAP, Answer, Fault, Request, answer, parse_fault, parse_head, whole_frame
 
 UP = 10 * FLAP
 
@@ -70,3 +70,18 @@ def test_a_request_is_understood() -> None:
 def test_other_requests_are_not(head: bytes) -> None:
     with pytest.raises(ValueError, match=r"understands|unpack"):
         parse_head(head)
+
+
+def test_a_websocket_is_asked_for_by_its_key() -> None:
+    head = b"GET / HTTP/1.1\r\nupgrade: WebSocket\r\nconnection: Upgrade\r\nsec-websocket-key: abc=\r\nx-request-id: w1"
+    assert parse_head(head) == Request("/", "w1", keep=True, body=0, key="abc=")
+    assert parse_head(b"GET / HTTP/1.1\r\nsec-websocket-key: abc=").key == ""
+
+
+def test_a_client_s_frame_is_unmasked_once_it_is_whole() -> None:
+    frame = bytes((0x81, 0x82, 1, 2, 3, 4, ord("h") ^ 1, ord("i") ^ 2))
+    assert whole_frame(frame + b"next") == (0x81, b"hi", b"next")
+    assert [whole_frame(frame[:end]) for end in range(len(frame))] == [None] * len(frame)
+    for strange in (bytes((0x81, 0x02, 0, 0)), bytes((0x81, 0xFE, 0, 0))):
+        with pytest.raises(ValueError, match="not a frame"):
+            whole_frame(strange)

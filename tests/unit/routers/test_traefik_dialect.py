@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from releaser.adapters.routers.traefik import TraefikOptions, TraefikRouter
+from releaser.adapters.routers.traefik import Sample, TraefikOptions, TraefikRouter
 from releaser.adapters.routers.traefik_config import application, install
 from releaser.core.values import Binding, Counts, Split
 from releaser.errors import FailedError
@@ -17,6 +17,7 @@ OPTIONS = TraefikOptions(
     file="/etc/traefik/dynamic/shop.yml",
     service="shop",
     services={"blue": "shop-blue", "green": "shop-green"},
+    sample=Sample(url="http://127.0.0.1/.well-known/releaser", host="shop.example.com"),
 )
 ROUTER = TraefikRouter(OPTIONS, ["web1", "web2"])
 METRICS = """\
@@ -52,12 +53,20 @@ def test_a_write_is_one_file() -> None:
     assert http["middlewares"]["shop-generation"]["headers"]["customResponseHeaders"] == header
 
 
-def test_the_api_is_the_acknowledgement() -> None:
-    (asked,) = ROUTER.look(1004)
-    assert asked["url"] == "http://127.0.0.1:8081/api/rawdata"
-    assert asked["for"] > 0
-    assert "for" not in ROUTER.look()[0]
-    assert ROUTER.parse([said(1004, blue=95, green=5)], BOTH) == RouterState(Split.of({OLD: 95, NEW: 5}), 1004)
+def test_what_was_read_is_asked_of_the_api_and_what_is_done_of_the_way_that_users_come() -> None:
+    read, sampled = ROUTER.look(1004)
+    assert read["url"] == "http://127.0.0.1:8081/api/rawdata"
+    assert sampled == {
+        "do": "sample",
+        "url": "http://127.0.0.1/.well-known/releaser",
+        "host": "shop.example.com",
+        "header": "x-releaser-generation",
+        "value": "1004",
+        "times": 20,
+        "within": 10.0,
+    }
+    assert len(ROUTER.look()) == 1
+    assert ROUTER.parse([said(1004, blue=95, green=5), "20"], BOTH) == RouterState(Split.of({OLD: 95, NEW: 5}), 1004)
     assert ROUTER.parse([said(0, blue=0, green=0)], ()) == RouterState(None, 0)
 
 
@@ -75,7 +84,7 @@ def test_what_the_api_does_not_know_is_named() -> None:
 
 
 def test_requests_are_added_up_by_service() -> None:
-    assert ROUTER.tally([METRICS], BOTH) == {OLD: Counts(92, 0, 0), NEW: Counts(1200003, 3, 0)}
+    assert ROUTER.tally([METRICS], BOTH) == {OLD: Counts(92, 0, 0), NEW: Counts(1200003, 3, 0, (("502", 3),))}
     assert ROUTER.tally([""], BOTH) == {OLD: Counts(0, 0, 0), NEW: Counts(0, 0, 0)}
 
 
@@ -83,6 +92,7 @@ def test_a_managed_one_counts_each_request_once_and_reads_at_once() -> None:
     behind = application("shop", OPTIONS.services, {"blue": ("127.0.0.1", 8001), "green": ("127.0.0.1", 8002)}, "15s")
     assert behind["http"]["serversTransports"]["releaser-once"]["maxIdleConnsPerHost"] == -1
     assert behind["http"]["services"]["shop-green"]["loadBalancer"]["servers"] == [{"url": "http://127.0.0.1:8002"}]
+    assert behind["http"]["routers"]["sample"]["service"] == "noop@internal"
     whole = install(listen=("127.0.0.1", 8080), api=("127.0.0.1", 8081), directory="/srv/r/watched")
     assert whole["providers"]["providersThrottleDuration"] == "50ms"
     assert whole["global"] == {"checkNewVersion": False, "sendAnonymousUsage": False}
@@ -91,7 +101,8 @@ def test_a_managed_one_counts_each_request_once_and_reads_at_once() -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({}, "api: HOST:PORT and file: PATH"),
+        ({}, "api: HOST:PORT, file: PATH and sample"),
+        ({"api": "h:1", "file": "/etc/shop.yml", "sample": {"url": "https://h/"}}, "pattern"),
         ({"managed": True}, "listen: 8080"),
         ({"managed": True, "listen": 8080, "api": "127.0.0.1:99999"}, "at most 65535"),
         ({"managed": True, "listen": 8080, "services": {"blue": "a", "green": "a"}}, "one service for blue"),

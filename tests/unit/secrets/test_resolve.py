@@ -12,7 +12,7 @@ from releaser.config.environment import Environment
 from releaser.config.read import load_environment
 from releaser.core.values import Release
 from releaser.engine.registry import Registry
-from releaser.engine.resolve import Resolved, expect_versions, resolve
+from releaser.engine.resolve import Resolved, expect_versions, resolve, resolve_headers
 from releaser.errors import ConfigError, RefusedError
 
 TEXT = """\
@@ -80,9 +80,11 @@ def test_only_a_file_or_a_variable_may_be_kept_on_a_disk_without_being_asked(tmp
     more = "env: { A: 'file:./secrets.env#A', B: 'env:KEY' }"
     assert looked_up(tmp_path, more, {"KEY": "2"}).values == {"file:./secrets.env#A": "1", "env:KEY": "2"}
     (tmp_path / "other").mkdir()
-    with pytest.raises(ConfigError, match=r"env\.C comes from drawer, and each host would keep it on its disk") as told:
+    with pytest.raises(ConfigError, match=r"env\.C comes from drawer, and each host keeps it with the release") as told:
         looked_up(tmp_path / "other", "env: { C: 'drawer:KEY' }", {"KEY": "2"})
-    assert told.value.fix == ("secrets: { at_rest: file }",)
+    assert told.value.fix == tuple(
+        f"secrets: {{ {how} }}" for how in ("at_rest: sealed", "at_rest: file", "reboot: needs-vault")
+    )
     assert done == []
 
 
@@ -126,3 +128,31 @@ def test_other_versions_than_the_planned_ones_are_refused() -> None:
     with pytest.raises(RefusedError, match=r"drawer:KEY is version 4.*plan again") as told:
         expect_versions(Resolved({}, (("drawer:KEY", "4"),)), release)
     assert (told.value.code, told.value.exit_code) == ("outdated", 6)
+
+
+HEADERS = (
+    "env: {{ A: 'drawer:KEY' }}\nprobes: {{ up: {{ kind: http, headers: {{ X-Plain: a, X-Key: 'drawer:{name}' }} }} }}"
+)
+
+
+def test_a_probe_s_header_is_looked_up_and_makes_no_release_of_its_own(tmp_path: Path, done: list[str]) -> None:
+    made = environment(tmp_path, ALLOWED + HEADERS.format(name="PROBE"))
+    found = [resolve(made, REGISTRY, tmp_path, {"KEY": "xyz", "PROBE": value}) for value in ("one", "three")]
+    assert [one.told(made.probes["up"].options.headers)["X-Key"] for one in found] == ["one", "three"]
+    assert [reference for reference, _ in found[0].versions] == ["drawer:KEY"]
+    assert found[0].digest == found[1].digest
+    done.clear()
+    alone = resolve_headers(made, REGISTRY, tmp_path, {"PROBE": "one"})
+    assert (alone.values, alone.versions, done) == ({"drawer:PROBE": "one"}, (), ["opened left", "PROBE", "closed"])
+
+
+def test_a_header_s_secret_lies_on_no_host_so_nobody_is_asked_how(tmp_path: Path) -> None:
+    more = HEADERS.format(name="PROBE").replace("drawer:KEY", "plain")
+    assert looked_up(tmp_path, more, {"PROBE": "one"}).digest == ""
+
+
+@pytest.mark.parametrize("value", ["hunter2\r\nX-More: 1", "hunter2\n", " hunter2", "hünter2", "hunter2\0"])
+def test_a_value_that_is_no_header_is_refused_and_not_repeated(tmp_path: Path, value: str) -> None:
+    with pytest.raises(RefusedError, match=r"^probes\.up\.headers\.X-Key: .* cannot be sent as a header") as told:
+        looked_up(tmp_path, ALLOWED + HEADERS.format(name="PROBE"), {"KEY": "xyz", "PROBE": value})
+    assert "nter2" not in str(told.value)

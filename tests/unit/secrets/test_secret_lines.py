@@ -53,6 +53,25 @@ def test_what_is_unwise_is_printed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("secrets", "said"),
+    [
+        ("", "in a file of mode 0600"),
+        ("secrets: { at_rest: sealed }", "sealed with the host's own key"),
+        ("secrets: { reboot: needs-vault }", "in its memory, on no disk"),
+    ],
+)
+def test_where_they_lie_is_said_and_what_a_reboot_needs(tmp_path: Path, secrets: str, said: str) -> None:
+    (tmp_path / "test.yaml").write_text(
+        TEXT.replace("./run --port {port}", "{ systemd: shop@.service }").replace("MINIMUM", "1.3") + secrets
+    )
+    made = load_environment(tmp_path, "test", Registry.installed())[0]
+    _, kept, *reboot = shown(made, [("vault:a/b#c", "1")])
+    assert said in kept
+    assert bool(reboot) is ("reboot" in secrets)
+    assert all("releaser recover -e test" in line for line in reboot)
+
+
+@pytest.mark.parametrize(
     ("before", "said"),
     [
         ({"vault:a/b#c": "1"}, "vault:a/b#c was version 1 and is 2"),

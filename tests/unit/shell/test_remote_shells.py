@@ -60,7 +60,7 @@ def test_the_hosts_of_one_login_share_what_they_can(tmp_path: Path) -> None:
     assert isinstance(one, SshShell)
     assert isinstance(other, SshShell)
     assert one.to == other.to
-    assert one._connections is other._connections
+    assert one.connections is other.connections
     remote.close()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from releaser.core.record import record
 from releaser.core.values import Binding, Counts, Moment, Reading, Release, Slot, Split
 
 if TYPE_CHECKING:  # named and not used: whoever only looks does without the 10 ms that these take
@@ -102,7 +103,7 @@ class Target(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RouterState:
     """A router's own answer: which split it applies and the generation of the write that set it."""
 
@@ -145,7 +146,7 @@ class Request:
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Renewal:
     """What the router said to a renewal: seconds until its timer fires, and the requests that wait there."""
 
@@ -192,7 +193,7 @@ class Switch(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Holder:
     """Who may go forward here, by the router's own clock. `left` <= 0: the lease is over."""
 
@@ -214,7 +215,7 @@ class Frozen:
     allow: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LedgerState:
     """What a router's host remembers: enough to go back without any journal."""
 

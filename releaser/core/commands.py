@@ -119,6 +119,11 @@ class Look:
 
     router: str
 
+    def __hash__(self) -> int:
+        return hash(
+            ("look", self.router)
+        )  # as the hash of its one field it would be that of Count, which lies in the same dicts
+
 
 @dataclass(frozen=True, slots=True)
 class Settle:

@@ -8,7 +8,7 @@ from releaser.core import events as e
 from releaser.core.commands import Collect, Command, Start, Stop
 from releaser.core.limits import GIVE_UP_STOPPING, retry_pause, within
 from releaser.core.rollout import Rollout
-from releaser.core.watch import Watch
+from releaser.core.watch import Turn, Watch
 
 __all__ = [
     "FIRST_GENERATION",
@@ -40,7 +40,8 @@ class Decision:
         return not self.record and not self.issue
 
     def wake(self, at: float) -> None:
-        self.wake_at = min(self.wake_at, at)
+        if at < self.wake_at:  # noqa: PLR1730 - at each question of each turn, where a call of min() costs more than the rest
+            self.wake_at = at
 
     def need(self, r: Rollout, command: Command, now: float) -> None:
         """Issue this unless it is under way or its pause after a failed try is not over."""
@@ -60,11 +61,14 @@ class Decision:
             self.issue.append(command)
 
     def ask(self, watch: Watch, question: Command, every: float, now: float) -> None:
-        due = watch.due(question, every)
+        self.ask_in_turn(watch.turn(question), every, now)
+
+    def ask_in_turn(self, turn: Turn, every: float, now: float) -> None:
+        due = turn.due(every)
         if due <= now:
-            self.issue.append(question)
+            self.issue.append(turn.question)
             due = now + every
-        self.wake_at = min(self.wake_at, due)
+        self.wake(due)
 
 
 def generation_of(fence: int, offset: int) -> int:

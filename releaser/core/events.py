@@ -6,6 +6,7 @@ from typing import Literal
 from releaser.core.absent import Missing
 from releaser.core.commands import Command, Settlement
 from releaser.core.plan import Plan
+from releaser.core.record import record
 from releaser.core.values import Counts, Moment, Outcome, Reading, Split, Verdict
 
 __all__ = [
@@ -306,7 +307,7 @@ class Fired:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RouterSeen:
     """A router's configuration and timer, read back without changing them."""
 
@@ -362,7 +363,7 @@ Event = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HealthRead:
     """An observation, not journaled: one target's probes of one release. The worst host decides."""
 
@@ -371,7 +372,7 @@ class HealthRead:
     reading: Reading
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Counted:
     """An observation, not journaled: one router's counters by release. None: no answer."""
 
@@ -382,7 +383,7 @@ class Counted:
 Observation = HealthRead | Counted
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """One line of the journal: which rollout, the how-manieth of its events, when, what."""
 

@@ -187,8 +187,8 @@ def _look_around(d: Decision, r: Rollout, watch: Watch, now: float) -> Judgement
         watch.begin_anew(r.resumed)
     if watch.step != r.step:
         watch.begin(r.step, max(r.since, r.resumed_at))
-    for question, every in watch.around:
-        d.ask(watch, question, every, now)
+    for turn, every in watch.around:
+        d.ask_in_turn(turn, every, now)
     if drift := _drift(r, watch):
         d.record.extend(drift)
         return None
@@ -204,12 +204,12 @@ def _drift(r: Rollout, watch: Watch) -> list[e.Event]:
     """A router that another rollout took (a rollback raises the fence), or that shows another split than ours: somebody
     else writes there, so nothing goes forward.
     """
-    for router in r.plan.routers:
-        seen = watch.drifted.get(router.name)
+    for router, expected in watch.expected:
+        seen = watch.drifted.get(router)
         if seen is not None and seen.owner not in ("", r.id):
-            return [seen, e.Lost(router.name, f"{seen.owner} took it over")]
-        if seen is not None and seen.split != (expected := r.plan.split_at(r.step, router)):
-            why = f"{router.name} shows {seen.split}, we set {expected}: somebody else changed it"
+            return [seen, e.Lost(router, f"{seen.owner} took it over")]
+        if seen is not None and seen.split != expected:
+            why = f"{router} shows {seen.split}, we set {expected}: somebody else changed it"
             return [seen, turn_back("failure", why)]
     return []
 

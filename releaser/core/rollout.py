@@ -8,6 +8,7 @@ from releaser.core import events as e
 from releaser.core.absent import Away, Missing
 from releaser.core.commands import Command
 from releaser.core.plan import Plan, RouterRef
+from releaser.core.record import record
 from releaser.core.values import Outcome, Split
 
 __all__ = ["BACKWARD", "PATIENT", "Flight", "Phase", "Rollout", "Tries"]
@@ -33,13 +34,15 @@ class Phase(StrEnum):
     SETTLING = "settling"
     DONE = "done"
 
+    __hash__ = str.__hash__  # Enum's own is a Python function, and every decision looks phases up
+
 
 BACKWARD = frozenset({Phase.RAISING, Phase.WARMING, Phase.RETURNING, Phase.SETTLING})
 PATIENT = frozenset({Phase.ARMING, Phase.WATCHING, Phase.BAKING})
 """Where a rollout can wait for people. Only here does that stop the clock of the phase; machines get their time and no more."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flight:
     """An effect under way."""
 

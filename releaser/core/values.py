@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Literal, Self
 
 from releaser.core.latency import Latency
+from releaser.core.record import record
 
 __all__ = [
     "SLOTS",
@@ -122,7 +123,7 @@ class Split:
         return ", ".join(f"{release} {weight} %" for release, weight in self.weights)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Counts:
     """A router's cumulative counters for one release since its slot was bound: requests, not rates."""
 
@@ -137,7 +138,7 @@ class Counts:
     """None: this router says nothing of times. For people; no verdict rests on it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reading:
     """One answer to one question about one release. `passed` None means that no answer came: no data."""
 
@@ -146,7 +147,7 @@ class Reading:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Moment:
     """When: seconds of the boot-time clock of one boot, and the wall clock for people only."""
 

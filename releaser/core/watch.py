@@ -11,12 +11,25 @@ from releaser.core.analysis.judge import Judge, Judgement
 from releaser.core.commands import CheckHealth, Command, Count, Look
 from releaser.core.events import Counted, HealthRead, Observation, RouterSeen
 from releaser.core.plan import Plan
+from releaser.core.values import Split
 
-__all__ = ["Watch"]
+__all__ = ["Turn", "Watch"]
 
-NEVER = (-math.inf, False)
 EAGER = 0.5
 """Seconds between two readings of the counters in the first step, where an outage shows, if they are read every second later."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """Where one question stands: asked at `at` while it is `under_way`, answered at `at` after that."""
+
+    question: Command
+    at: float = -math.inf
+    under_way: bool = False
+
+    def due(self, every: float) -> float:
+        """When to ask this again: `every` after its last answer, at once if never asked, late if no answer comes."""
+        return self.at + 4 * every + 10.0 if self.under_way else self.at + every
 
 
 @dataclass(slots=True)
@@ -25,8 +38,8 @@ class Watch:
 
     plan: Plan
     judge: Judge = field(init=False)
-    turns: dict[Command, tuple[float, bool]] = field(default_factory=dict)
-    """Question -> (when it was asked, True) while it is under way, (when it was answered, False) after that."""
+    turns: dict[Command, Turn] = field(default_factory=dict)
+    """Those of this step's questions."""
     looked_at: dict[str, float] = field(default_factory=dict)
     """Router -> when it last said what it shows."""
     passes: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -37,13 +50,17 @@ class Watch:
     active: dict[str, tuple[float, dict[str, int]]] = field(default_factory=dict)
     """Router -> (when it said so, how many requests each release had under way there)."""
     step: int = -1
-    around: tuple[tuple[Command, float], ...] = ()
+    around: tuple[tuple[Turn, float], ...] = ()
     """What is asked again and again in this step, and how often."""
+    expected: tuple[tuple[str, Split | None], ...] = ()
+    """What each router is to show in this step."""
     round: int = 0
     """Counts the steps begun: an answer to a question of an earlier round is about the world before the shift."""
 
     resumed: int = 0
     """Which of the person's resumptions this evidence began with."""
+    weighed: tuple[float, Judgement] | None = None
+    """(when, the verdict of that moment) while nothing came in since: a decision that records something is followed by another."""
 
     def __post_init__(self) -> None:
         self.judge = Judge(self.plan)
@@ -52,28 +69,39 @@ class Watch:
         """A person ended a hold: what spoke against the candidate before was theirs to weigh, and is not counted again."""
         self.resumed = resumed
         self.judge = Judge(self.plan)
+        self.weighed = None
         self.step = -1
 
     def begin(self, step: int, at: float) -> None:
         self.step = step
         self.round += 1
-        self.around = tuple(_around(self.plan, step))
+        self.weighed = None
+        self.expected = tuple((router.name, self.plan.split_at(step, router)) for router in self.plan.routers)
         self.turns.clear()
+        self.around = tuple((self.turn(question), every) for question, every in _around(self.plan, step))
         self.looked_at.clear()
         self.drifted.clear()
         self.judge.begin(step, at)
 
     def ask(self, question: Command, at: float) -> None:
         """It is under way from now on."""
-        self.turns[question] = at, True
+        turn = self.turn(question)
+        turn.at, turn.under_way = at, True
 
-    def due(self, question: Command, every: float) -> float:
-        """When to ask this again: `every` after its last answer, at once if never asked, late if no answer comes."""
-        at, under_way = self.turns.get(question, NEVER)
-        return at + 4 * every + 10.0 if under_way else at + every
+    def answered(self, question: Command, at: float) -> None:
+        """It may be asked again."""
+        turn = self.turn(question)
+        turn.at, turn.under_way = at, False
+
+    def turn(self, question: Command) -> Turn:
+        turn = self.turns.get(question)
+        if turn is None:
+            turn = self.turns[question] = Turn(question)
+        return turn
 
     def observe(self, question: Command, observation: Observation | RouterSeen, at: float) -> None:
-        self.turns[question] = at, False
+        self.answered(question, at)
+        self.weighed = None
         match observation:
             case HealthRead(target, release, reading):
                 key = (target, release)
@@ -91,15 +119,17 @@ class Watch:
                 self.looked_at[observation.router] = at
 
     def unanswered(self, question: Command, at: float) -> None:
-        """No answer came: it may be asked again."""
-        self.turns[question] = at, False
+        """No answer came."""
+        self.answered(question, at)
         if isinstance(question, CheckHealth):
             self.passes[(question.target, question.release)] = 0
         elif isinstance(question, Look):
             self.drifted.pop(question.router, None)
 
     def verdict(self, at: float) -> Judgement:
-        return self.judge.verdict(at)
+        if self.weighed is None or self.weighed[0] != at:
+            self.weighed = at, self.judge.verdict(at)
+        return self.weighed[1]
 
 
 def _around(plan: Plan, step: int) -> Iterator[tuple[Command, float]]:

@@ -166,8 +166,9 @@ class Loop:
     def _record(self, driven: Driven, events: Iterable[e.Event]) -> bool:
         """Fold and journal. False: not durable yet, which no forward effect may follow."""
         entries = []
+        moment = self.clock.moment()
         for event in events:
-            entry = e.Entry(driven.rollout.id, driven.rollout.seq + 1, self.clock.moment(), event)
+            entry = e.Entry(driven.rollout.id, driven.rollout.seq + 1, moment, event)
             driven.rollout = evolve(driven.rollout, entry)
             entries.append(entry)
         if not entries:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from releaser.core.commands import Command
 from releaser.core.events import Asked, Event, Observation
+from releaser.core.record import record
 
 __all__ = ["Answer", "Fact", "Message", "Notice", "Person", "Wake"]
 
 Fact = Event | Observation
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """What came of one command. It counts only for this rollout, this attempt and this fence."""
 

@@ -122,7 +122,7 @@ class FakeSite:
             split=split_of(ledger["split"]),
             before=split_of(ledger["before"]),
             candidate=ledger["candidate"],
-            armed_left=min((max(0.0, switch.left(now)) for switch in self.switches), default=None),
+            armed_left=max(0.0, min([switch.left(now) for switch in self.switches])) if self.switches else None,
             guard="alive" if self.guard_alive else "dead",
             settled=(settled[0], settled[1]) if settled else None,
             frozen=frozen_of(frozen, now) if frozen and rules.frozen_left(frozen, now) != 0.0 else None,

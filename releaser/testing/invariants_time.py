@@ -105,9 +105,10 @@ def check_sign_of_life(it: Memory, process: Process) -> None:
 
 def check_deadline(it: Memory, book: Book, rollout: Rollout) -> None:
     """At every entry: how long has the phase lasted that this entry was written in?"""
-    limit = LIMITS[book.phase](book.plan) if book.phase in LIMITS else float("inf")
-    if not book.waited and it.now - book.since > limit + SLACK + book.plan.budget.deadman:
-        raise Violation(13, f"{book.id} was {book.phase} for {it.now - book.since:.0f} s, the limit is {limit:.0f} s")
+    if not book.waited and book.phase in LIMITS:
+        limit, lasted = LIMITS[book.phase](book.plan), it.now - book.since
+        if lasted > limit + SLACK + book.plan.budget.deadman:
+            raise Violation(13, f"{book.id} was {book.phase} for {lasted:.0f} s, the limit is {limit:.0f} s")
     if rollout.phase is not book.phase:
         book.phase, book.since, book.waited = rollout.phase, it.now, bool(rollout.paused or rollout.held)
 

@@ -10,12 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from multiprocessing import get_context
 
 from releaser.core.rollout import Phase
 from releaser.testing.faults import FAULTS, Fault
-from releaser.testing.sim_scenario import Scenario, play
+from releaser.testing.sim_scenario import Canary, Scenario, play
 from releaser.testing.sim_setting import Result
 
 __all__ = ["Tally", "main", "shrink", "simulate"]
@@ -83,18 +84,26 @@ class Tally:
         return [f"{name} ({count})" for name, count in seen if count < least]
 
 
-def simulate(first: int, releases: int, *, workers: int = 1, until_violation: bool = False) -> Tally:
+def simulate(
+    first: int,
+    releases: int,
+    *,
+    workers: int = 1,
+    until_violation: bool = False,
+    kind: type[Scenario] = Scenario,
+) -> Tally:
     """Seeds `first` and up. The result does not depend on `workers`."""
+    play_chunk = partial(_chunk, kind=kind)
     chunks = [(start, min(CHUNK, first + releases - start)) for start in range(first, first + releases, CHUNK)]
     tally = Tally()
     if workers == 1:
         for chunk in chunks:
-            tally.add(_chunk(chunk))
+            tally.add(play_chunk(chunk))
             if until_violation and tally.failed:
                 break
         return tally
     with get_context("spawn").Pool(workers) as pool:
-        for part in pool.imap(_chunk, chunks):
+        for part in pool.imap(play_chunk, chunks):
             tally.add(part)
             if until_violation and tally.failed:
                 pool.terminate()
@@ -102,13 +111,12 @@ def simulate(first: int, releases: int, *, workers: int = 1, until_violation: bo
     return tally
 
 
-def _chunk(chunk: tuple[int, int]) -> Tally:
-    gc.set_threshold(
-        200_000, 10, 10
-    )  # worlds are thrown away whole; looking for cycles after every few of them is enough
+def _chunk(chunk: tuple[int, int], kind: type[Scenario]) -> Tally:
+    # Worlds are thrown away whole, and full of cycles: every ten of them they are looked for, while the caches still hold them.
+    gc.set_threshold(5_000, 10, 10)
     tally, began = Tally(), time.process_time()
     for seed in range(chunk[0], chunk[0] + chunk[1]):
-        tally.take(play(seed))
+        tally.take(play(seed, kind=kind))
     tally.cpu = time.process_time() - began
     return tally
 
@@ -143,7 +151,7 @@ def _shorter(fault: Fault) -> Iterable[Fault]:
             yield Fault(fault.kind, fault.when, fault.after, fault.where, seconds)
 
 
-def report(tally: Tally, workers: int, seconds: float) -> str:
+def report(tally: Tally, workers: int, seconds: float, rare: Sequence[str], what: str = "releases") -> str:
     """What a person reads after a run."""
 
     def shares(title: str, counted: Counter[str]) -> str:
@@ -153,14 +161,14 @@ def report(tally: Tally, workers: int, seconds: float) -> str:
     speed = f"{tally.releases / tally.cpu:.0f} ({tally.rollouts / tally.cpu:.0f} rollouts) per second and core"
     end = f"{len(tally.failed)} violations, digest {tally.digest[:12]}"
     lines = [
-        f"{tally.releases} releases in {seconds:.1f} s with {workers} workers: {speed}, {end}",
+        f"{tally.releases} {what} in {seconds:.1f} s with {workers} workers: {speed}, {end}",
         shares("outcomes", tally.outcomes),
         shares("phases", tally.phases),
         shares("faults", tally.faults),
         f"sound versions taken back by the judge: {tally.mistaken / tally.releases:.2%} of releases",
     ]
-    if tally.rare():
-        lines.append(f"seen in fewer than {RAREST:.0%} of releases: {', '.join(tally.rare())}")
+    if rare:
+        lines.append(f"seen in fewer than {RAREST:.0%} of releases: {', '.join(rare)}")
     lines += [f"seed {seed}: {what}" for seed, what in tally.failed[:10]]
     return "\n".join(lines)
 
@@ -178,19 +186,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--releases", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1, help="the first seed; the others follow it")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument(
+        "--shape",
+        choices=["canary"],
+        help="no other plan, and nothing after it; what this cannot show is not called rare",
+    )
     parser.add_argument("--trace", type=int, metavar="SEED", help="tell one seed, shrunk if it violates something")
     given = parser.parse_args(arguments)
+    kind, what = (Canary, "releases by the canary alone") if given.shape else (Scenario, "releases")
     if given.trace is not None:
-        result = shrink(given.trace)
+        result = shrink(given.trace, kind)
         sys.stdout.write(told(result) + "\n")
         return 1 if result.violation else 0
     began = time.monotonic()
     first = given.seed * 1_000_000
-    tally = simulate(first, given.releases, workers=given.workers)
-    sys.stdout.write(report(tally, given.workers, time.monotonic() - began) + "\n")
+    tally = simulate(first, given.releases, workers=given.workers, kind=kind)
+    rare = [] if given.shape else tally.rare()
+    sys.stdout.write(report(tally, given.workers, time.monotonic() - began, rare, what) + "\n")
     if tally.failed:
-        sys.stdout.write("\n" + told(shrink(tally.failed[0][0])) + "\n")
-    return 1 if tally.failed or tally.rare() else 0
+        sys.stdout.write("\n" + told(shrink(tally.failed[0][0], kind)) + "\n")
+    return 1 if tally.failed or rare else 0
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 The cadences are coarser than in production (they are values of the plan), so that many releases fit in a second.
 """
 
-from dataclasses import replace
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 
 from releaser.config.compile import compile_promotion
 from releaser.config.compile_back import compile_rollback
@@ -69,10 +69,27 @@ def shaped(plan: Plan, shape: str) -> Plan:
             return plan
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a plan is made from. Most releases begin in the same world, so each is compiled once."""
+
+    release: Release
+    shape: str
+    name: str
+    told: str
+    """`seen` in words: it holds mappings and has no hash, and what reads the same is the same."""
+    seen: tuple[Seen, ...] = field(compare=False)
+
+
 def promotion(seen: tuple[Seen, ...], release: Release, shape: str, name: str = PRODUCTION) -> Plan | None:
     """What would bring `release` to the environment `name`; None where the plan is refused or void."""
-    made = compile_promotion(environment(name), playbook("canary"), release, seen)
-    return shaped(made, shape) if isinstance(made, Plan) else None
+    return compiled(Wanted(release, shape, name, repr(seen), seen))
+
+
+@lru_cache(maxsize=100)
+def compiled(wanted: Wanted) -> Plan | None:
+    made = compile_promotion(environment(wanted.name), playbook("canary"), wanted.release, wanted.seen)
+    return shaped(made, wanted.shape) if isinstance(made, Plan) else None
 
 
 def way_back(seen: tuple[Seen, ...], running: frozenset[str] | None, *, to: str | None = None) -> Plan | None:

@@ -4,6 +4,7 @@ A seed decides it all.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from releaser.core import events as e
@@ -23,7 +24,7 @@ from releaser.testing.sim_time import GRID, Timeline, on_grid
 from releaser.testing.sim_work import Work
 from releaser.testing.sim_world import PRODUCTION, SimWorld
 
-__all__ = ["Result", "Scenario", "Setting", "play"]
+__all__ = ["Canary", "Result", "Scenario", "Setting", "play"]
 
 HORIZON = 3 * 86400.0
 RESTARTS = 3
@@ -60,7 +61,7 @@ class Scenario(Invariants):
     def __init__(self, seed: int, faults: Sequence[Fault] | None, *, traced: bool) -> None:
         super().__init__()
         draws, self.chance = Random(seed), Random(f"{seed} world")
-        self.setting = Setting.drawn(draws)
+        self.setting = self.draw(draws)
         drawn = script(draws)
         self.faults = tuple(drawn if faults is None else faults)
         self.result = Result(seed, self.setting, self.faults)
@@ -80,6 +81,9 @@ class Scenario(Invariants):
         early = not self.neighbour and any(fault.kind == "rival_promote" for fault in self.faults)
         self.early = self.people.plan("b", NEWER, "canary") if early and draws.random() < 0.5 else None
         """What a rival planned before the first release began."""
+
+    def draw(self, chance: Random) -> Setting:
+        return Setting.drawn(chance)
 
     def run(self) -> None:
         for fault in self.faults:
@@ -236,3 +240,10 @@ class Scenario(Invariants):
         if turned and turned.cause == "judge" and self.setting.quality.sound and not self.excused:
             self.result.mistaken = rollout.plan.to == NEW and rollout.plan.kind == "promote"
         self._gone(rollout.id)
+
+
+class Canary(Scenario):
+    """One release by the shipped canary under at least one fault, and nothing after it: what the speed is stated for."""
+
+    def draw(self, chance: Random) -> Setting:
+        return replace(Setting.drawn(chance), shape="canary", sequel="nothing")

@@ -80,7 +80,10 @@ class ReleaseTally:
 
     def _begun_by(self, then: float) -> int:
         """Requests begun by the last reading at or before `then`."""
-        return next((begun for at, begun in reversed(self._history) if at <= then), 0)
+        for at, begun in reversed(self._history):
+            if at <= then:
+                return begun
+        return 0
 
 
 class RouterTally:

@@ -28,7 +28,19 @@ class BadErrors:
     a cause, from history. Raises ValueError outside these.
     """
 
-    __slots__ = ("_idle", "_left", "_now", "_rho0", "_seen", "_tempered", "_waiting", "log_e", "ratios", "stakes")
+    __slots__ = (
+        "_idle",
+        "_left",
+        "_now",
+        "_rho0",
+        "_seen",
+        "_stakes",
+        "_tempered",
+        "_waiting",
+        "log_e",
+        "ratios",
+        "stakes",
+    )
 
     def __init__(self, rho0: float, phi: float = 1.0) -> None:
         bets = [(ratio, stake) for ratio, stake in zip(RATIOS, PRIOR, strict=True) if ratio > rho0]
@@ -43,6 +55,7 @@ class BadErrors:
         self.stakes = tuple(stake / total for _, stake in bets)
         self._rho0 = rho0
         self._tempered = 1 / phi
+        self._stakes = [log(stake) for stake in self.stakes]
         self._now = [log((1 - DELAYED) * stake) for stake in self.stakes]  # ln of each bet's part of E
         self._waiting = [-inf] * len(bets)  # the same for the bets that were started later
         self._left = log(DELAYED)  # ln of the delayed stake that no start has taken yet
@@ -73,9 +86,9 @@ class BadErrors:
         self._left += kept
         self._idle = 0
         now, waiting, tempered = self._now, self._waiting, self._tempered
-        for j, stake in enumerate(self.stakes):
+        for j, stake in enumerate(self._stakes):
             factor = factors[j] * tempered
-            old, new = waiting[j], start + log(stake)
+            old, new = waiting[j], start + stake
             high, low = (old, new) if old > new else (new, old)
             waiting[j] = high + log1p(exp(low - high)) + factor
             now[j] += factor

@@ -5,7 +5,6 @@ this step is enough, its probes pass and its time is over. Otherwise it is not k
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from releaser.core.analysis.counting import Block
 from releaser.core.analysis.evidence import Evidence, tolerance
@@ -13,6 +12,7 @@ from releaser.core.analysis.health import ProbeRun
 from releaser.core.analysis.wording import against, answered, span
 from releaser.core.events import Figures
 from releaser.core.plan import Plan
+from releaser.core.record import record
 from releaser.core.values import Counts, Reading, Verdict
 
 __all__ = ["Judge", "Judgement"]
@@ -23,7 +23,7 @@ SILENCE = 10.0
 """Seconds (three polls where that is longer) without an answer after which there is no data."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judgement:
     """A verdict, one sentence why, and the figures behind it."""
 

@@ -1,10 +1,12 @@
 from dataclasses import replace
+from math import inf
 
 import pytest
 
-from releaser.core.commands import Count
+from releaser.core.commands import CheckHealth, Count, Look
+from releaser.core.events import HealthRead
 from releaser.core.plan import Plan, RouterRef, Step, TargetRef
-from releaser.core.values import Release, Split
+from releaser.core.values import Reading, Release, Split, Verdict
 from releaser.core.watch import Watch
 
 OLD = Release.of("1.4.1", "a" * 64, "c" * 64)
@@ -36,4 +38,34 @@ CANARY = Plan(
 def test_counters_are_read_twice_as_often_in_the_first_step_of_a_canary(plan: Plan, step: int, every: float) -> None:
     watch = Watch(plan)
     watch.begin(step, 0.0)
-    assert [each for question, each in watch.around if question == Count("web/lb1")] == [every]
+    assert [each for turn, each in watch.around if turn.question == Count("web/lb1")] == [every]
+
+
+def test_a_question_is_asked_again_its_interval_after_the_answer_and_late_without_one() -> None:
+    watch = Watch(CANARY)
+    turn = watch.turn(Look("web/lb1"))
+    assert turn.due(5.0) == -inf
+    watch.ask(Look("web/lb1"), 100.0)
+    assert turn.due(5.0) == 130.0
+    watch.answered(Look("web/lb1"), 101.0)
+    assert turn.due(5.0) == 106.0
+
+
+def test_a_verdict_is_weighed_anew_when_time_passes_or_an_answer_comes() -> None:
+    watch = Watch(CANARY)
+    watch.begin(0, 0.0)
+    first = watch.verdict(1.0)
+    assert watch.verdict(1.0) is first
+    sick = HealthRead("web", NEW.id, Reading(False, "status 503"))
+    for _ in range(CANARY.health.fails):
+        watch.observe(CheckHealth("web", NEW.id), sick, 1.0)
+    assert watch.verdict(1.0).verdict is Verdict.BAD
+    watch.begin_anew(1)
+    assert watch.verdict(1.0).verdict is Verdict.NO_DATA
+    watch.begin(0, 2.0)
+    assert watch.verdict(1000.0) is not watch.verdict(2000.0)
+
+
+def test_two_questions_to_one_router_are_told_apart_at_a_glance() -> None:
+    assert hash(Look("web/lb1")) != hash(Count("web/lb1"))
+    assert hash(Look("web/lb1")) == hash(Look("web/lb1"))

@@ -15,7 +15,7 @@ from releaser.testing.invariants import COVERED, Violation
 from releaser.testing.sim import OUTCOMES, Tally, main, shrink, simulate
 from releaser.testing.sim_acts import ACTS
 from releaser.testing.sim_process import Process
-from releaser.testing.sim_scenario import Scenario, play
+from releaser.testing.sim_scenario import Canary, Scenario, play
 from releaser.testing.sim_time import Timeline
 
 SEEDS = Path(__file__).parents[2] / "data" / "sim-seeds.txt"
@@ -79,6 +79,16 @@ def test_a_jump_of_the_wall_clock_changes_no_decision() -> None:
     for seed in range(12):
         told, again = play(seed, [], traced=True), play(seed, [jump], traced=True)
         assert [line for line in again.trace if "FAULT" not in line] == told.trace
+
+
+def test_one_shape_alone_is_the_shipped_canary_under_faults_and_nothing_after_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    played = [play(seed, kind=Canary) for seed in range(40)]
+    assert {(result.setting.shape, result.setting.sequel) for result in played} == {("canary", "nothing")}
+    assert all(result.faults for result in played)
+    assert main(["--releases", "40", "--shape", "canary"]) == 0
+    assert capsys.readouterr().out.startswith("40 releases by the canary alone in ")
 
 
 class Impatient(Scenario):

@@ -7,6 +7,7 @@ from releaser.cli.carry import carried
 from releaser.cli.going_back import go_back
 from releaser.cli.lines import line
 from releaser.cli.run import Reply, Run
+from releaser.engine.behind import is_repair
 from releaser.errors import HeldError, RefusedError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def recover(run: Run, *, finish: bool) -> Reply:
             f"{alive.name} runs this release and is alive; there is nothing to take over",
             fix=(f"releaser watch -e {session.name}", f"releaser abort -e {session.name}"),
         )
-    if any(one.candidate not in (None, one.current) for one in ledgers):
+    if any(one.candidate is not None and not is_repair(one) for one in ledgers):
         return _from_the_ledgers(run, session, finish=finish)
     return brought_back(run, session)
 

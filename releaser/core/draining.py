@@ -28,7 +28,9 @@ def drained(d: Decision, r: Rollout, watch: Watch, release: str, now: float) -> 
         if name in r.cut or cut in r.tries or not _open(r, watch, name, release):
             continue
         left.append(name)
-        if now < limit:
+        if now < r.back_at + ARRIVED:
+            d.wake(r.back_at + ARRIVED)
+        elif now < limit:
             d.ask(watch, Count(name), POLL, now)
             d.wake(limit)
         else:

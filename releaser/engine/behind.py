@@ -1,7 +1,7 @@
 """Which hosts are not at what is committed? Pure: from what was observed to a word about each of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from releaser.adapters.hosts.slot_states import UNREACHABLE
 from releaser.config.observed import slot_of
@@ -9,7 +9,10 @@ from releaser.core.phrases import say_seconds
 from releaser.engine.observe import Observed
 from releaser.ports import LedgerState
 
-__all__ = ["Behind", "behind", "left_out", "newest_ledger", "routers_behind"]
+__all__ = ["REPAIR", "Behind", "as_repaired", "behind", "is_repair", "left_out", "newest_ledger", "routers_behind"]
+
+REPAIR = "recover."
+"""How the names of rollouts begin that only tell routers again what is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +55,30 @@ def behind(observed: Observed) -> tuple[Behind, ...]:
     return tuple(found)
 
 
+def is_repair(ledger: LedgerState) -> bool:
+    """Whether a repair that died half-way is open there: what it names as its candidate was committed before it began."""
+    return ledger.candidate is not None and ledger.rollout.startswith(REPAIR)
+
+
+def as_repaired(observed: Observed) -> Observed:
+    """As if such a repair had come to its end in the ledgers."""
+    ledgers = {
+        name: replace(one, current=one.candidate, candidate=None) if is_repair(one) else one
+        for name, one in observed.ledgers.items()
+    }
+    return replace(observed, ledgers=ledgers)
+
+
 def routers_behind(observed: Observed) -> tuple[str, ...]:
     """Routers that serve, or whose ledger names, something else than the newest ledger says is committed."""
-    newest = newest_ledger(observed)
+    newest = newest_ledger(as_repaired(observed))
     if newest is None or newest.current is None:
         return ()
     strays = []
     for name, ledger in sorted(observed.ledgers.items()):
         state = observed.routers.get(name)
         serves = state is None or (state.split is not None and state.split.weight(newest.current) == 100)
-        if ledger.current != newest.current or not serves or ledger.candidate == newest.current:
+        if ledger.current != newest.current or not serves or is_repair(ledger):
             strays.append(name)
     return tuple(strays)
 

@@ -17,7 +17,7 @@ from releaser.core.commands import Settlement
 from releaser.core.decision import HOME_GENERATION, generation_of
 from releaser.core.plan import HealthRule
 from releaser.core.values import Release, Slot, Split
-from releaser.engine.behind import Behind, behind, left_out, newest_ledger, routers_behind
+from releaser.engine.behind import REPAIR, Behind, as_repaired, behind, left_out, newest_ledger, routers_behind
 from releaser.engine.carrying import closing_probes
 from releaser.engine.observe import Observed
 from releaser.errors import ConfigError, PortError, RefusedError, ReleaserError
@@ -58,35 +58,27 @@ class Aim:
 def bring_back(session: "Session", *, wait: Callable[[float], None]) -> Brought | None:
     """None where nothing is committed. Raises RefusedError where the ledgers do not know the release well enough."""
     observed = session.observe()
-    newest = newest_ledger(observed)
+    closed = as_repaired(observed)
+    newest = newest_ledger(closed)
     if newest is None or newest.current is None:
         return None
     strays = routers_behind(observed)
-    if not strays and not behind(_closed(observed)):
+    if not strays and not behind(closed):
         return Brought(newest.current)
     aim = _aim(session, newest)
     with closing_probes(_world(session, aim.release)) as world:
-        late = behind(_closed(observed))
+        late = behind(closed)
         words = world.together([partial(_bring, world, one, aim, wait) for one in late if not one.away])
         tried = dict(zip([one for one in late if not one.away], words, strict=True))
         done = tuple(one for one, word in tried.items() if not word)
         still = tuple(replace(one, why=tried.get(one) or one.why) for one in late if one not in done)
-        wanted = {name: _without(observed, name.partition("/")[0], done, still) for name in observed.ledgers}
+        wanted = {name: _without(closed, name.partition("/")[0], done, still) for name in observed.ledgers}
         changed = [name for name in sorted(wanted) if name in strays or wanted[name] != _known(observed, name)]
         if changed:
             _tell(world, observed, newest, {name: wanted[name] for name in changed})
     return Brought(
         newest.current, done, tuple(changed), still, tuple(sorted(world.sites.keys() - observed.ledgers.keys()))
     )
-
-
-def _closed(observed: Observed) -> Observed:
-    """As if a repair that died half-way had not begun: it names the committed release itself as its candidate."""
-    ledgers = {
-        name: replace(one, candidate=None) if one.candidate == one.current else one
-        for name, one in observed.ledgers.items()
-    }
-    return replace(observed, ledgers=ledgers)
 
 
 def _aim(session: "Session", newest: LedgerState) -> Aim:
@@ -180,7 +172,7 @@ def _tell(world: World, observed: Observed, newest: LedgerState, wanted: Mapping
     """These routers send everything to the committed release, and nothing to the hosts without it. In order, or none."""
     release = newest.releases[str(newest.current)]
     fence = 1 + max(state.fence for state in observed.ledgers.values())
-    rollout, binding = f"recover.{secrets.token_hex(4)}", tuple(sorted(newest.slots.items()))
+    rollout, binding = f"{REPAIR}{secrets.token_hex(4)}", tuple(sorted(newest.slots.items()))
     claim = Claim(world.holder, rollout, release, None, binding, LEASE, playbook="recover")
     # A person who asks for the way back again must still be told that it was gone already.
     ended: Settlement = "reverted" if newest.settled and newest.settled[1] == "reverted" else "committed"

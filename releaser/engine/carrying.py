@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,6 +12,7 @@ from releaser.config.read import read_resolved
 from releaser.core import events as e
 from releaser.core.plan import Plan
 from releaser.core.rollout import Rollout
+from releaser.engine.behind import is_repair
 from releaser.engine.drive import Driver
 from releaser.engine.recover import take_over
 from releaser.engine.resolve import expect_versions, resolve_headers, secret_headers
@@ -74,6 +76,8 @@ def abandoned(session: "Session") -> list[Summary]:
 def clear_the_way(session: "Session", show: "Show") -> list[Rollout]:
     """Take back what a dead process left in the middle: by this journal, else by the ledgers alone. Changes nothing else."""
     done = recover(session, finish=False, reason="a new release needs the way free", show=show)
+    if any(map(is_repair, session.observe().ledgers.values())):
+        session.bring_back(wait=time.sleep)
     ledgers: Mapping[str, LedgerState] = session.observe().ledgers
     if any(one.candidate is not None and not (one.holder and one.holder.left > 0) for one in ledgers.values()):
         plan = session.plan_rollback(mark_bad=False, freeze=0.0, calling_off=True)

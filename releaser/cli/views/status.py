@@ -91,6 +91,9 @@ def _traffic(status: Status) -> list[str | Span]:
     if not splits:
         why = next(iter(status.observed.silent.values()), "there is none")
         return [("unknown", "bad"), f": no router answers: {why}" if status.newest else ""]
+    waves = _by_target(status)
+    if len(splits) > 1 and waves:
+        return ["   ".join(f"{target}: {said}" for target, said in waves.items()), "   ", *_routers(status)]
     if len(splits) > 1:
         said: list[str | Span] = [("ROUTERS DIFFER  ", "bad")]
         return said + [
@@ -98,6 +101,16 @@ def _traffic(status: Status) -> list[str | Span]:
             for name, state in sorted(status.observed.routers.items())
         ]
     return [_shares(status, splits[0]), "   ", *_routers(status)]
+
+
+def _by_target(status: Status) -> dict[str, str]:
+    """While a release goes from wave to wave its targets differ, and that is as it should be; empty where it is not."""
+    splits: dict[str, set[Split | None]] = {}
+    for name, state in sorted(status.observed.routers.items()):
+        splits.setdefault(name.partition("/")[0], set()).add(state.split)
+    if status.state not in ("running", "held") or any(len(found) > 1 for found in splits.values()):
+        return {}
+    return {target: say_split(found.pop(), version_of) for target, found in splits.items()}
 
 
 def _shares(status: Status, split: Split | None) -> str:

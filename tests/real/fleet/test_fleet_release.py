@@ -5,7 +5,7 @@ import json
 import pytest
 from fleet_stage import Fleet, fleet
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_out_in_two_waves_and_back_at_once() -> None:

@@ -6,7 +6,7 @@ import pytest
 from fleet_stage import PLAYBOOK, Fleet, fleet
 from ssh_lab import Server
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
 AT_ONCE = PLAYBOOK.replace("{ weight: 50% }, ", "")
 
 

@@ -17,7 +17,7 @@ from releaser.core.values import SLOTS
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
 from full_disk import disk, may_mount
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
 HURRIED = PLAYBOOK.replace("step: 60s", "step: 15s").replace("{ weight: 50% }, ", "")
 ROOM = 96 << 20
 

@@ -16,7 +16,7 @@ from releaser.core.values import Outcome
 from releaser.engine.session import Session
 from releaser.ports import Claim, Settling
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
 SLOW = PLAYBOOK.replace("{ weight: 50% }", "{ weight: 50%, at_least: 50s }")
 BRIEF = PLAYBOOK.replace("release: 4m, rollback: 20s, deadman: 10s", "release: 2s, rollback: 8s, deadman: 6s")
 

@@ -15,7 +15,7 @@ from nspawn_host import Host, until
 from releaser.testing import app
 from releaser.testing.load import Load, Traffic
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(550)]
 ENVIRONMENT = """\
 app: shop
 artifact: dist/shop-{{version}}
@@ -41,6 +41,14 @@ judge: { errors: { not_worse_than: 1.1x, within: 3% } }
 budget: { step: 60s, release: 4m, rollback: 10s, deadman: 8s, ready: 30s }
 """
 START = "/usr/bin/python3 shop.py --host 0.0.0.0 --port {port} --version {version}"
+SLOW = """\
+strategy: canary
+steps: [ { weight: 10%, at_least: 90s }, { weight: 100% } ]
+bake: 1s
+judge: { errors: { not_worse_than: 1.1x, within: 3% } }
+budget: { step: 3m, release: 6m, rollback: 60s, deadman: 30s, ready: 60s }
+"""
+"""The power goes out in the first step, and long before the timer would end."""
 WHOLE = ("--login", "root", "--start", START, "--service-user", "shop", "-y")
 FILES = "find /etc /srv /var/lib/releaser /home -type f -printf '%p %m %u %T@ %s\\n' | sort"
 
@@ -52,6 +60,7 @@ def furnish(bare: Bare) -> None:
     text = ENVIRONMENT.format(hosts=hosts, balancer=bare.balancer.address)
     (bare.folder / "environments/production.yaml").write_text(text)
     (bare.folder / "playbooks/quick.yaml").write_text(PLAYBOOK)
+    (bare.folder / "playbooks/slow.yaml").write_text(SLOW)
     for version in ("1.0.0", "1.1.0", "1.2.0"):
         artifact = bare.folder / "dist" / f"shop-{version}"
         artifact.mkdir(parents=True)
@@ -192,11 +201,11 @@ def test_bare_hosts_to_a_canary_and_back_and_through_a_power_cut(bare: Bare) -> 
 def power_cut(bare: Bare) -> None:
     """The orchestrator dies in a canary, and the load balancer with it: the boot takes users back, nobody else is there."""
     balancer = bare.balancer
-    argv = [sys.executable, "-m", "releaser", "promote", "1.2.0", "-e", "production", "-y", "-o", "jsonl"]
+    argv = [sys.executable, "-m", "releaser", "promote", "1.2.0", "-e", "production", "-y", "--playbook", "slow"]
     with (bare.home / "promote.log").open("wb") as log:
         promote = subprocess.Popen(argv, cwd=bare.folder, env=bare.environ, stdout=log, stderr=log)
     try:
-        until(lambda: weights(balancer).get("green") == 10)
+        until(lambda: weights(balancer).get("green") == 10, seconds=90)
     finally:
         promote.send_signal(signal.SIGKILL)
         promote.wait()

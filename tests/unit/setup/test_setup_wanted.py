@@ -106,7 +106,7 @@ def test_sealed_variables_get_their_lines_in_the_unit_and_the_right_to_seal(tmp_
     assert "LoadCredentialEncrypted=releaser.env:/srv/shop/.releaser/run/%i.sealed\n" in step.given
     assert "EnvironmentFile=-/run/credentials/%n/releaser.env\nExecStartPre=/bin/true\nExecStart=" in step.given
     sudo = next(step for one in found for step in one.steps if step.title.startswith("sudo"))
-    assert "/usr/bin/systemd-creds encrypt --with-key\\=host --name\\=releaser.env - -\n" in sudo.given
+    assert "/usr/bin/systemd-creds encrypt --with-key\\=host --name\\=releaser.env - -" in sudo.given
 
 
 def test_haproxy_is_told_of_every_host_and_slot(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import multiprocessing
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from drill_weights import watched
@@ -77,7 +78,8 @@ def _releases(number: int) -> tuple[int, int, int, int]:
         with watched({"lb": lambda: control}, "app") as seen, traffic(here.url, RATE, "drill", here.root / "load.json"):
             for index in range(number):
                 commit = Committed()
-                here.drive(("2.0.0", "3.0.0")[committed % 2], playbook="fast", listeners=(commit,))
+                with suppress(RuntimeError):  # no plan: a machine that is so busy does not even answer
+                    here.drive(("2.0.0", "3.0.0")[committed % 2], playbook="fast", listeners=(commit,))
                 if commit.at is None:
                     undone += 1
                     continue

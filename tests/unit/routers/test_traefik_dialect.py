@@ -62,7 +62,7 @@ def test_what_was_read_is_asked_of_the_api_and_what_is_done_of_the_way_that_user
         "host": "shop.example.com",
         "header": "x-releaser-generation",
         "value": "1004",
-        "times": 20,
+        "times": 10,
         "within": 10.0,
     }
     assert len(ROUTER.look()) == 1

@@ -18,6 +18,7 @@ from releaser.testing.load_shifts import Report, shift_under_load
 
 RATE = 400.0
 SECONDS = 60.0
+RELOADED = ("haproxy", "nginx")
 KINDS: dict[str, type[Options]] = {
     "haproxy": HAProxyOptions,
     "envoy": EnvoyOptions,
@@ -30,9 +31,9 @@ def measure(*, quick: bool) -> list[Figure]:
     seconds = 10.0 if quick else SECONDS
     figures = []
     for kind in KINDS:
-        # A reload of nginx closes connections that idle, and loses what is just being sent on one: with it both are measured.
-        figures += _figures(kind, 1.0 if kind == "nginx" else 0.2, seconds, target=0)
-    return [*figures, *_figures("nginx", 0.2, seconds, target=None)]
+        # A reload closes connections that idle, and loses what is just being sent on one: there both are measured.
+        figures += _figures(kind, 1.0 if kind in RELOADED else 0.2, seconds, target=0)
+    return [*figures, *(one for kind in RELOADED for one in _figures(kind, 0.2, seconds, target=None))]
 
 
 def _figures(kind: str, fresh: float, seconds: float, *, target: float | None) -> list[Figure]:

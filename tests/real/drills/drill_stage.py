@@ -95,8 +95,8 @@ class Drilled:
     settled: bool
     """In the end nothing is armed or held, and each load balancer still sends all users to stable."""
 
-    def missed(self) -> bool:
-        late = any(at is None or at > TIMER + DELTA for at in self.home.values())
+    def missed(self, within: float = TIMER + DELTA) -> bool:
+        late = any(at is None or at > within for at in self.home.values())
         return (
             late or not self.refused or self.forward > 0 or self.exit not in {3, 5, -signal.SIGKILL} or not self.settled
         )

@@ -5,6 +5,7 @@ from releaser.cli.options import verb
 from releaser.cli.run import Reply, Run
 
 EPILOG = """\b
+Examples:
   releaser doctor -e production
   releaser doctor -e production --host web7 --host lb1
 

@@ -13,16 +13,13 @@ from typing import Any
 
 from releaser.onhost import files, unit
 from releaser.onhost.answers import Refusal
+from releaser.onhost.credential import NAME, ORDER
 from releaser.onhost.home import SLOTS, Home
 from releaser.onhost.unit import Unit
 from releaser.onhost.unit_env import environment_file
 
-__all__ = ["NAME", "ORDER", "credential", "expect_sealing", "is_loaded", "seal", "write"]
+__all__ = ["credential", "expect_sealing", "is_loaded", "seal", "write"]
 
-NAME = "releaser.env"
-"""Part of what is sealed: systemd opens it under this name only."""
-ORDER = ("encrypt", "--with-key=host", f"--name={NAME}", "-", "-")
-"""From stdin to stdout: no value stands in an argument, and who may only seal cannot open."""
 SETTING = re.compile(rf"^\s*LoadCredentialEncrypted\s*=\s*{re.escape(NAME)}:(.*?)\s*$", re.MULTILINE)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from releaser.core.values import SLOTS
 from releaser.engine.setup.steps import Step, quote
+from releaser.onhost.credential import ORDER as SEAL
 from releaser.onhost.unit import in_sudoers, instance
-from releaser.onhost.unit_seal import ORDER as SEAL
 
 __all__ = ["account", "directory", "group", "key", "place", "python", "service_account", "sudoers"]
 

@@ -3,8 +3,8 @@
 from releaser.config.templates import fill
 from releaser.engine.setup.steps import Step, quote
 from releaser.errors import UsageError
+from releaser.onhost.credential import NAME
 from releaser.onhost.unit import instance
-from releaser.onhost.unit_seal import NAME
 
 __all__ = ["application", "guard"]
 

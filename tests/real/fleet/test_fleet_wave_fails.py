@@ -1,6 +1,7 @@
 """More hosts than the fleet allows do not take the release: those that did are put back, and each reason has its own sentence."""
 
 import json
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -56,7 +57,7 @@ def _dead_before_the_plan(site: Fleet, host: Server) -> None:
 
 def _refused_start(site: Fleet, host: Server) -> None:
     """Somebody takes the port between the plan and the start: the plan was right, and that host says no."""
-    told = _upon_acquired(
+    told = _after_the_plan(
         site, lambda: socket.create_server((host.address, site.targets["web"].ports[host.address][1]))
     )
     assert told["outcome"] == "rolled_back"
@@ -66,7 +67,7 @@ def _refused_start(site: Fleet, host: Server) -> None:
 
 
 def _full_disk(site: Fleet, full: Any) -> None:
-    told = _upon_acquired(site, full.fill)
+    told = _after_the_plan(site, full.fill)
     full.free()
     assert told["outcome"] == "rolled_back"
     address = site.targets["web"].hosts[1].address
@@ -76,15 +77,15 @@ def _full_disk(site: Fleet, full: Any) -> None:
 
 def _dead_after_the_plan(site: Fleet, host: Server) -> None:
     """It may come back, so it is tried until the step's time is over."""
-    told = _upon_acquired(site, host.stop)
+    told = _after_the_plan(site, host.stop)
     host.start()
     assert told["outcome"] == "rolled_back", told
     assert f"1 of 6 hosts unreachable: {host.address} (" in told["message"], told["message"]
     _as_it_was(site)
 
 
-def _upon_acquired(site: Fleet, act: Any) -> dict[str, Any]:
-    """Promote 1.3.0, and `act` once it has taken the router: the last thing that it says."""
+def _after_the_plan(site: Fleet, act: Any) -> dict[str, Any]:
+    """Promote 1.3.0, and `act` while it stands still between its plan and the first host: the last thing that it says."""
     site.build("1.3.0")
     done = None
     with site.spawned("promote", "1.3.0") as process:
@@ -92,8 +93,10 @@ def _upon_acquired(site: Fleet, act: Any) -> dict[str, Any]:
         told: dict[str, Any] = {}
         for line in process.stdout:
             told = json.loads(line)
-            if told.get("event", {}).get("kind") == "Acquired" and done is None:
-                done = act() or True
+            if told.get("event", {}).get("kind") == "Opened":
+                process.send_signal(signal.SIGSTOP)
+                done = act()
+                process.send_signal(signal.SIGCONT)
         assert process.wait(60) == 3, told
     if isinstance(done, socket.socket):
         done.close()

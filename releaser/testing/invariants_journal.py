@@ -58,7 +58,10 @@ def check_real_failure(it: Memory, book: Book, event: e.TurnedBack) -> None:
     if event.cause != "judge" or candidate in it.excused:
         return
     failed = any(users.failed.get(candidate) or users.active.get(candidate) for users in it.world.users.values())
-    if not failed and it.world.quality(candidate).answers == "well":
+    # A rollout that reaches no router may learn by its probes alone that another one has stopped its candidate.
+    runs = (run for host in it.world.hosts.values() for run in host.slots.values())
+    stopped = any(run.release.id == candidate and not run.wanted for run in runs)
+    if not failed and not stopped and it.world.quality(candidate).answers == "well":
         raise Violation(28, f"{candidate} is taken back by the judge, and nothing of it ever failed")
 
 

@@ -82,6 +82,12 @@ class Suite:
     def totals(self) -> Totals:
         return totals(self.report) if self.report.exists() else (0, 1, 0)
 
+    def failures(self) -> list[str]:
+        """The names of the tests that failed."""
+        cases = ElementTree.parse(self.report).getroot().iter("testcase")
+        bad = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
+        return [f"{case.get('classname')}.{case.get('name')}" for case in bad]
+
     def alone(self) -> "Suite":
         """What failed here, once more; pytest's cache knows which tests these are."""
         return Suite(self.home, self.words, ["--last-failed", "--last-failed-no-failures=none"])
@@ -105,7 +111,8 @@ def judged(suites: Sequence[Suite]) -> tuple[bool, Totals]:
     for suite, first, (passed, failed, skipped) in ended:
         status, again = first, (0, failed, 0)
         if first == pytest.ExitCode.TESTS_FAILED and failed <= FEW:
-            print(f"== {failed} failed beside the others; once more, alone", flush=True)
+            names = ", ".join(suite.failures())
+            print(f"== failed beside the others, and run once more alone: {names}", flush=True)
             second = suite.alone()
             status, again = second.ended(), second.totals()
         bad |= bool(status)

@@ -150,7 +150,7 @@ def test_every_request_over_reloads_of_nginx_is_counted_and_timed_once(nginx: Ri
     with Load(Traffic(nginx.url, rate=100, fresh=1.0, name="reloads")) as load:
         for number, share in enumerate((50, 0, 100, 25, 75), 2):
             seen = len(load.results)
-            _wait_for(lambda seen=seen: len(load.results) > seen + 15, within=PATIENCE)  # type: ignore[misc]
+            _wait_for(lambda seen=seen: len(load.results) > seen + 15, within=PATIENCE)  # type: ignore[misc]  # a default binds it
             nginx.write({OLD: 100 - share, NEW: share}, number)
         _wait_for(lambda: len(load.results) > 120, within=PATIENCE)
         sent = load.stop()
@@ -226,7 +226,7 @@ def end_listener(rig: Rig) -> None:
         words = line.split()
         if words[1] == "FLOCK" and words[5].endswith(f":{lock.st_ino}"):
             os.kill(int(words[4]), signal.SIGKILL)
-            _wait_for(lambda pid=words[4]: not Path(f"/proc/{pid}/fd").is_dir() or not _lives(pid), within=PATIENCE)  # type: ignore[misc]
+            _wait_for(lambda pid=words[4]: not Path(f"/proc/{pid}/fd").is_dir() or not _lives(pid), within=PATIENCE)  # type: ignore[misc]  # a default binds it
             return
     pytest.fail("nobody hears")
 

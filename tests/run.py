@@ -65,8 +65,8 @@ class Suite:
         self.home, self.words, self.name = home, words, " ".join([*words, *more])
         self.report, self.output = home / "junit.xml", home / "output"
         settings = {"RELEASER_STATE": f"{home}/state", "HYPOTHESIS_STORAGE_DIRECTORY": f"{home}/hypothesis"}
-        argv = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", "--durations=12", f"--junitxml={self.report}"]
-        argv += ["-o", f"cache_dir={home}/cache", *words, *more]
+        argv = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", "--durations=12"]
+        argv += [f"--junitxml={self.report}", "-o", f"cache_dir={home}/cache", *words, *more]
         print(f"+ pytest {self.name}", flush=True)
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(

@@ -7,9 +7,10 @@ from releaser.core.commands import Command
 from releaser.core.events import Asked, Event, Observation
 from releaser.core.record import record
 
-__all__ = ["Answer", "Fact", "Message", "Notice", "Person", "Wake"]
+__all__ = ["Answer", "Fact", "Facts", "Message", "Notice", "Person", "Wake"]
 
 Fact = Event | Observation
+Facts = tuple[Fact, ...]
 
 
 @record
@@ -20,7 +21,7 @@ class Answer:
     command: Command
     attempt: int
     fence: int
-    facts: tuple[Fact, ...]
+    facts: Facts
 
 
 @dataclass(frozen=True, slots=True)

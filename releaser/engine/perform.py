@@ -1,6 +1,6 @@
 """The one place where commands meet the world: each becomes calls of ports, and whatever comes of them becomes facts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -26,13 +26,13 @@ from releaser.core.decision import GUARD_GENERATION, REHEARSAL_GENERATION, gener
 from releaser.core.limits import within
 from releaser.core.rollout import Rollout
 from releaser.core.values import Reading
-from releaser.engine.messages import Fact
+from releaser.engine.leases import acquire, tried
+from releaser.engine.messages import Fact, Facts
 from releaser.errors import FailedError, FencedError, HeldError, PortError, RefusedError, UnknownError, UnreachableError
-from releaser.ports import Claim, Clock, Frozen, LedgerState, Settling, World
+from releaser.ports import Clock, Frozen, Settling, World
 
 __all__ = ["perform", "whose"]
 
-Facts = tuple[Fact, ...]
 PERSISTENT = 3
 """At so many tries to start the release of a cold way back it is enough that one host has it."""
 
@@ -79,113 +79,6 @@ def _no_answer(command: Command, attempt: int, how: Any, why: str) -> Facts:
     return (e.EffectFailed(command, attempt, how, why),)
 
 
-def _acquire(command: Acquire, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
-    return _raise_fence(command, attempt, r, world) if command.force else _take_lease(r, world)
-
-
-def _claim(r: Rollout, world: World, seen_fence: int | None) -> Claim:
-    plan = r.plan
-    return Claim(
-        holder=world.holder,
-        rollout=r.id,
-        release=plan.to,
-        before=plan.before if plan.kind == "promote" else None,
-        binding=plan.binding,
-        lease=plan.budget.deadman,
-        playbook=plan.playbook,
-        journal=world.journal_head(),
-        unfreeze=plan.unfreeze,
-        expected_fence=seen_fence,
-        leaving=plan.origin if plan.kind == "rollback" else None,
-    )
-
-
-def _take_lease(r: Rollout, world: World) -> Facts:
-    """Every ledger in sorted order under one fence, 1 + the highest seen; on a refusal all are given back."""
-    names = sorted(world.sites)
-    states = {name: world.sites[name].ledger.read(within=5.0) for name in names}
-    if all(state.rollout == r.id for state in states.values()):
-        # An earlier attempt got through and its answer was lost: the same fence again is the same act.
-        fence = max(state.fence for state in states.values())
-    else:
-        fence = 1 + max(state.fence for state in states.values())
-    expected = {seen.router: seen for seen in r.plan.expected}
-    taken: list[str] = []
-    try:
-        for name in names:
-            known = expected[name].fence if name in expected and states[name].rollout != r.id else None
-            world.sites[name].ledger.acquire(_claim(r, world, known), fence, force=False, within=5.0)
-            taken.append(name)
-        for name in names:
-            _check_drift(r, world, name)
-    except (HeldError, RefusedError, FencedError) as refusal:
-        _give_back(r, world, taken, fence)
-        code = {HeldError: "lock-held", FencedError: "outdated"}.get(type(refusal), refusal.code)
-        return (e.Refused(code, str(refusal), tuple(refusal.fix)),)
-    except PortError:
-        _give_back(r, world, taken, fence)
-        raise
-    return (e.Acquired(fence, tuple(names)),)
-
-
-def _check_drift(r: Rollout, world: World, name: str) -> None:
-    """What the router itself serves must be what the plan was made for."""
-    for seen in r.plan.expected:
-        if seen.router == name:
-            state = world.sites[name].router.read(r.plan.binding, within=5.0)
-            if state.split != seen.split:
-                raise RefusedError(
-                    f"{name} serves {state.split or 'nothing'}, the plan was made for {seen.split or 'nothing'}",
-                    code="drift",
-                    fix=("make a new plan: releaser plan",),
-                )
-
-
-def _give_back(r: Rollout, world: World, taken: list[str], fence: int) -> None:
-    """Best effort: a lease that cannot be given back ends by itself."""
-    cancelled = Settling("cancelled", r.id, None)
-    for name in taken:
-        try:
-            world.sites[name].ledger.settle(cancelled, fence=fence, within=5.0)
-        except PortError:
-            continue
-
-
-def _raise_fence(command: Acquire, attempt: int, r: Rollout, world: World) -> Facts:
-    """The fence on whichever routers answer, at once, whoever holds a lease there. What a newer rollout took stays its own."""
-    names = [name for name in r.routers() if name not in r.lost and name not in r.settled]
-    read = world.together([partial(_try, partial(world.sites[name].ledger.read, within=3.0)) for name in names])
-    states = {name: state for name, state in zip(names, read, strict=True) if isinstance(state, LedgerState)}
-    if not states:
-        raise UnreachableError("no router answers")
-    newer = [name for name, state in states.items() if r.fence and state.fence >= r.fence and state.rollout != r.id]
-    lost = tuple(e.Lost(name, f"{states[name].rollout or 'somebody'} took it since") for name in newer)
-    fence, wanted = _next_fence(r, {name: state.fence for name, state in states.items() if name not in newer})
-    acquire = {
-        n: partial(world.sites[n].ledger.acquire, _claim(r, world, None), fence, force=True, within=3.0) for n in wanted
-    }
-    answers = world.together([partial(_try, call) for call in acquire.values()])
-    reached = tuple(name for name, answer in zip(wanted, answers, strict=True) if isinstance(answer, LedgerState))
-    if not reached:
-        return (*lost, e.EffectFailed(command, attempt, "unreachable", "no router took the new fence"))
-    return (*lost, e.Acquired(fence, reached, tuple(name for name in names if name not in reached)))
-
-
-def _next_fence(r: Rollout, fences: Mapping[str, int]) -> tuple[int, list[str]]:
-    """(fence, routers that take it): ours on those that lack it where it is above theirs; else 1 + the highest, on all."""
-    missing = [name for name in fences if name not in r.reached]
-    if r.reached and all(fences[name] < r.fence for name in missing):
-        return r.fence, missing
-    return 1 + max(fences.values(), default=r.fence), list(fences)
-
-
-def _try(call: Callable[[], Any]) -> Any:
-    try:
-        return call()
-    except PortError as error:
-        return error
-
-
 def _place(command: Place, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
     missing = world.targets[command.target].place(r.plan.to, fence=r.fence, within=within(command, r.plan))
     return (e.Placed(command.target, r.plan.to.id, tuple(missing)),)
@@ -194,7 +87,7 @@ def _place(command: Place, attempt: int, r: Rollout, world: World, clock: Clock)
 def _start(command: Start, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
     """A third release takes the slot of the warm one, which nobody is sent to any more."""
     target, limit = world.targets[command.target], within(command, r.plan)
-    slots = _try(partial(target.inspect, within=limit / 4))
+    slots = tried(partial(target.inspect, within=limit / 4))
     # A host that does not answer must not keep the others from their start: the start itself names it.
     for held in () if isinstance(slots, PortError) else slots:
         for other in held.busy if held.slot == command.slot else ():
@@ -234,7 +127,7 @@ def _collect(command: Collect, attempt: int, r: Rollout, world: World, clock: Cl
         world.targets[command.target].collect(command.release, None, fence=r.fence, within=limit)
         return (e.Collected(command.target, command.release),)
     limit = within(command, r.plan) / 2
-    asked = [partial(_try, partial(site.ledger.read, within=limit)) for site in world.sites.values()]
+    asked = [partial(tried, partial(site.ledger.read, within=limit)) for site in world.sites.values()]
     keep: dict[str, None] = {}
     for ledger in world.together(asked):
         if isinstance(ledger, PortError):
@@ -357,7 +250,7 @@ def settling(command: Settle, r: Rollout, world: World) -> Settling:
 
 
 ACTIONS: dict[type, Callable[[Any, int, Rollout, World, Clock], Facts]] = {
-    Acquire: _acquire,
+    Acquire: acquire,
     Place: _place,
     Start: _start,
     Stop: _stop,

@@ -64,7 +64,9 @@ def test_the_workers_do_not_change_the_result() -> None:
 
 
 def test_the_files_under_test_are_covered(tmp_path: Path) -> None:
-    under_test = "*/engine/loop.py,*/engine/perform.py,*/engine/recover.py,*/engine/keeper.py,*/engine/recorder.py"
+    under_test = ",".join(
+        f"*/engine/{name}.py" for name in ("loop", "perform", "leases", "recover", "keeper", "recorder")
+    )
     base = [sys.executable, "-m", "coverage"]
     data = f"--data-file={tmp_path / 'coverage'}"
     run = ["run", "--branch", f"--include={under_test}", data, "-m", "releaser.testing.sim", "--releases", "400"]

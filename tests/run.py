@@ -31,6 +31,8 @@ PARTS = {
     "systemd-nspawn": ("hosts with systemd", "apt-get install systemd-container, as root"),
     "debootstrap": ("the file system of such a host", "apt-get install debootstrap, as root"),
     "nft": ("a network that falls silent", "apt-get install nftables, as root"),
+    "openssl": ("an HTTPS probe against a certificate of its own", "apt-get install openssl"),
+    "patch": ("the planted bugs that the simulator must catch", "apt-get install patch"),
     "tmux": ("the terminal views in a real terminal", "apt-get install tmux"),
 }
 

@@ -9,131 +9,17 @@ Harmed requests are the candidate's errors beyond what stable would have failed:
 import argparse
 import platform
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from math import cos, log, log1p, pi, sqrt
+from collections.abc import Callable
+from math import log, log1p
 from random import Random
 from statistics import median
 
+from bench.simulated import NEW, OLD, Run, canary, hits, in_world, many, quantile, share
 from releaser.core.analysis.errors_bad import BadErrors
-from releaser.core.analysis.errors_good import GoodErrors, step_tolerances
+from releaser.core.analysis.errors_good import GoodErrors
 from releaser.core.analysis.judge import Judge
 from releaser.core.analysis.planner import good_need, regression_need
-from releaser.core.plan import HealthRule, Judging, Plan, RouterRef, Step, TargetRef
-from releaser.core.values import Counts, Reading, Release, Split, Verdict
-
-Rate = Callable[[float], float]
-"""Error rate at a second."""
-
-LONGEST = 3600.0
-"""Seconds after which a release is left open."""
-OLD = Release.of("1.4.1", "a" * 64, "c" * 64)
-NEW = Release.of("1.4.2", "b" * 64, "c" * 64)
-
-
-@dataclass(frozen=True)
-class Run:
-    """One simulated release."""
-
-    end: str
-    seconds: float
-    harmed: float
-    alone: float = 0.0
-    """Seconds of it at 100 %."""
-
-
-def canary(weights: tuple[int, ...] = (1, 5, 25, 50), dwell: float = 15.0, bake: float = 0.0, **rule: float) -> Plan:
-    """The plan of a canary release with two versions behind one router."""
-    judging = replace(Judging(), **rule)  # type: ignore[arg-type]  # all rules varied here are numbers
-    eps = step_tolerances(weights, judging.within)
-    steps = [Step(weight, at_least=dwell, eps=one) for weight, one in zip(weights, eps, strict=True)]
-    return Plan(
-        "promote",
-        "bench",
-        NEW,
-        OLD.id,
-        (("blue", OLD.id), ("green", NEW.id)),
-        (TargetRef("web"),),
-        (RouterRef("web/lb", "web"),),
-        steps=(*steps, Step(100)),
-        before=Split.all_to(OLD.id),
-        bake=bake,
-        judging=judging,
-        health=HealthRule(),
-    )
-
-
-def hits(rng: Random, n: int, p: float) -> int:
-    """How many of `n` happen with probability `p`, by jumping from one to the next."""
-    if p <= 0 or n == 0:
-        return 0
-    if p >= 1:
-        return n
-    step, at, found = log1p(-p), 0.0, 0
-    while True:
-        at += int(log(1 - rng.random()) / step) + 1
-        if at > n:
-            return found
-        found += 1
-
-
-def share(rng: Random, n: int, weight: float) -> int:
-    """How many of `n` requests the router sends to the candidate."""
-    if n * weight > 30:
-        return min(n, max(0, round(rng.gauss(n * weight, sqrt(n * weight * (1 - weight))))))
-    return hits(rng, n, weight)
-
-
-def release(plan: Plan, rng: Random, rate: float, p_s: Rate, p_c: Rate, *, tick: float = 1.0, full: float = 1.0) -> Run:
-    """One release: counters are read every `tick` seconds, a step is left on GOOD, the release goes back on BAD.
-
-    At 100 % the candidate has `full` times its error rate; harmed requests are counted against stable's, as everywhere.
-    """
-    judge, at, step, alone = Judge(plan), 0.0, 0, 0.0
-    stable, candidate = Counts(), Counts()
-    harmed, spare, asked = 0.0, 0.0, 0.0
-    judge.begin(0, at)
-    judge.counted("web/lb", {OLD.id: stable, NEW.id: candidate}, at)
-    while at < LONGEST:
-        at += tick
-        spare += rate * tick
-        n, spare = int(spare), spare - int(spare)
-        weight = plan.steps[step].weight / 100
-        n_c = n if weight == 1 else share(rng, n, weight)
-        fails = min(1.0, p_c(at) * full) if weight == 1 else p_c(at)
-        alone += tick if weight == 1 else 0.0
-        x_c, x_s = hits(rng, n_c, fails), hits(rng, n - n_c, p_s(at))
-        harmed += x_c - p_s(at) * n_c
-        stable = Counts(stable.completed + n - n_c, stable.failed + x_s)
-        candidate = Counts(candidate.completed + n_c, candidate.failed + x_c)
-        judge.counted("web/lb", {OLD.id: stable, NEW.id: candidate}, at)
-        if at - asked >= 1.0 - 1e-9:
-            judge.health("web", Reading(passed=True), at)
-            asked = at
-        if n_c == 0 and at != asked:
-            continue
-        match judge.verdict(at).verdict:
-            case Verdict.BAD:
-                return Run("rolled back", at, harmed, alone)
-            case Verdict.GOOD if step == len(plan.steps) - 1:
-                return Run("promoted", at, harmed, alone)
-            case Verdict.GOOD:
-                step += 1
-                judge.begin(step, at)
-                judge.counted("web/lb", {OLD.id: stable, NEW.id: candidate}, at)
-                if plan.steps[step].weight == 100 and plan.bake == 0:
-                    return Run("promoted", at, harmed, alone)
-            case _:
-                pass
-    return Run("open", at, harmed, alone)
-
-
-def many(n: int, seed: int, plan: Plan, rate: float, p_s: float, p_c: float, *, tick: float = 1.0) -> list[Run]:
-    return [release(plan, Random(f"{seed}/{i}"), rate, lambda _: p_s, lambda _: p_c, tick=tick) for i in range(n)]
-
-
-def quantile(values: list[float], at: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(at * len(values)))]
+from releaser.core.values import Counts
 
 
 def part(runs: list[Run], end: str) -> float:
@@ -146,18 +32,6 @@ def describe(runs: list[Run]) -> str:
     return (
         f"{ends}; seconds {median(seconds):.0f} (p95 {quantile(seconds, 0.95):.0f}); "
         f"harmed {median(harmed):.1f} (p95 {quantile(harmed, 0.95):.1f})"
-    )
-
-
-def worlds(base: float, rng: Random, day: float = 600.0) -> Iterator[tuple[str, Rate]]:
-    """Error rates that both versions share: steady, four times as high at the peak of a day of `day` seconds, with shocks of some seconds."""
-    phase = rng.random() * day
-    yield "steady", lambda _: base
-    yield "time of day x4", lambda t: base * (2.5 - 1.5 * cos(2 * pi * (t + phase) / day))
-    shocks = [(rng.random() * 120, 5 * rng.random(), 5 + 45 * rng.random()) for _ in range(4)]
-    yield (
-        "shared shocks",
-        lambda t: min(0.9, base * max([f for a, d, f in shocks if a <= t % 120 < a + d], default=1.0)),
     )
 
 
@@ -211,12 +85,6 @@ def false_rollbacks(n: int, seed: int) -> None:
             runs = [in_world(index, f"1/{seed}/{i}", 600.0, full=full) for i in range(n // 4)]
             target = "missed <= 5 %" if full >= 5 else "missed"
             row("1", f"{name}, x{full:g} from 100 % on, bake 600 s: {target} (n={len(runs)})", found_late(runs))
-
-
-def in_world(index: int, seed: str, bake: float, *, day: float = 600.0, full: float = 1.0) -> Run:
-    rng = Random(seed)
-    rate = list(worlds(0.002, rng, day))[index][1]
-    return release(canary(bake=bake), rng, 200, rate, rate, full=full)
 
 
 def found_late(runs: list[Run]) -> str:

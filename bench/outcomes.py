@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from bench import analysis
 from bench.figures import Figure, quantile
 from bench.place import BASE_RATE, Place, place
+from bench.simulated import canary, many
 from bench.traffic import Seen, traffic
 from releaser.cli.demo_stage import processes_below
 from releaser.core import events as e
@@ -174,7 +174,7 @@ def _bad(case: Case, done: list[Release]) -> list[Figure]:
 
 def _simulated(number: int) -> list[Figure]:
     """The shipped canary's steps: only the second has a dwell."""
-    plan = analysis.canary(dwell=0.0)
+    plan = canary(dwell=0.0)
     plan = replace(plan, steps=tuple(replace(step, at_least=15.0 if step.weight == 5 else 0.0) for step in plan.steps))
     figures = []
     for name, rate, seconds, harmed in (
@@ -182,7 +182,7 @@ def _simulated(number: int) -> list[Figure]:
         ("outage", 1.0, 3.0, 5.0),
         ("five times the errors", 5 * BASE_RATE, None, 12.0),
     ):
-        done = analysis.many(number, SEED, plan, RATE, BASE_RATE, rate)
+        done = many(number, SEED, plan, RATE, BASE_RATE, rate)
         print(f"{name}: {number} releases simulated", file=sys.stderr, flush=True)
         how = f"simulated judge, {number} releases, seed {SEED}"
         took, hurt = [run.seconds for run in done], [run.harmed for run in done]

@@ -1,7 +1,6 @@
 """Where are releases measured? A whole local environment in a directory of its own, taken away at the end."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,8 @@ from releaser.engine.places import journal_path, shipped
 from releaser.engine.session import Session, Show
 from releaser.ports import Notifier
 from releaser.store.sqlite import SqliteJournal
-from releaser.testing import app
+from releaser.testing.app import logged
+from releaser.testing.app_artifact import write_artifact
 from releaser.testing.free_ports import free_ports
 from releaser.testing.load import Sent
 
@@ -46,12 +46,6 @@ strategy: canary
 steps: [ { weight: 10%, at_least: 10m }, { weight: 100% } ]
 judge: { errors: { not_worse_than: 1.1x, within: 0.5% } }
 budget: { step: 15m, release: 1h, rollback: 60s, deadman: 20s }
-"""
-SHIM = """\
-import runpy, sys
-sys.argv[0] = "shop.py"
-sys.argv += {arguments!r}
-runpy.run_path("shop.py", run_name="__main__")
 """
 DIES = """\
 # A candidate that is well until its first user comes: then its port is dead, and the process goes on.
@@ -97,20 +91,16 @@ class Place:
 
     def unlogged(self, sent: Sequence[Sent]) -> list[Sent]:
         """Answers in the name of a version whose own log does not know the request, or knows another status of it."""
-        logs = {version: app.logged(self.log(version)) for version in {one.version for one in sent} - {""}}
+        logs = {version: logged(self.log(version)) for version in {one.version for one in sent} - {""}}
         return [one for one in sent if one.version and logs[one.version].get(one.id) != str(one.status)]
 
     def build(self, version: str, fault: str = "none") -> None:
         """`fault` as the sample application knows them, or "dies"."""
         artifact = self.root / "dist" / f"shop-{version}"
-        artifact.mkdir(parents=True)
-        shutil.copyfile(app.__file__, artifact / "shop.py")
         arguments = ["--error-rate", str(BASE_RATE), "--log", str(self.log(version))]
+        write_artifact(artifact, *arguments, "--fault", "none" if fault == "dies" else fault)
         if fault == "dies":
-            text = DIES.format(arguments=arguments)
-        else:
-            text = SHIM.format(arguments=[*arguments, "--fault", fault])
-        (artifact / "app.py").write_text(text, encoding="utf-8")
+            (artifact / "app.py").write_text(DIES.format(arguments=arguments), encoding="utf-8")
 
     def session(self) -> Session:
         return Session.open("bench", self.root, environ=self.environ, by="bench")

@@ -178,7 +178,10 @@ def _fix(r: "Rollout", outcome: Outcome, frozen: Frost | None) -> tuple[str, ...
     name, version = r.plan.environment, r.plan.to.version
     marked = outcome is Outcome.ROLLED_BACK and r.plan.kind == "promote" and r.turned is not None and r.turned.mark_bad
     next_of: dict[Outcome, tuple[str, ...]] = {
-        Outcome.INCOMPLETE: (f"releaser status -e {name}", f"releaser rollback -e {name}"),
+        Outcome.INCOMPLETE: (
+            f"releaser {'recover' if r.astray() else 'rollback'} -e {name}",
+            f"releaser status -e {name}",
+        ),
         Outcome.HELD: (f"releaser rollback -e {name}", f"releaser resume -e {name}"),
         Outcome.RUNNING: (f"releaser watch -e {name}",),
     }

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from releaser.cli.answer import of_rollout
 from releaser.cli.exits import Family
 from releaser.cli.follow import Following
-from releaser.cli.narrate import JsonLines, Narrator, Silent, StoryLines, Teller
+from releaser.cli.narrate import JsonLines, Narrator, Silent, StoryLines, Teller, said_once
 from releaser.cli.run import Reply, Run
 from releaser.cli.views.ending import ending_lines
 from releaser.core.events import Entry
 from releaser.core.rollout import Rollout
+from releaser.core.values import Outcome
 
 if TYPE_CHECKING:
     from releaser.engine.session import Session, Show
@@ -39,7 +40,7 @@ def narrated(
     run: Run, past: Past, *, live: bool = True, orders: Callable[[], Sequence[object]] = tuple
 ) -> Iterator[Narrator]:
     """What is told inside is shown; afterwards the screen is free again."""
-    narrator = Narrator(teller_of(run, live=live), Following(past, orders))
+    narrator = Narrator(teller_of(run, live=live), Following(past, orders), said_once(run.screen))
     try:
         yield narrator
     finally:
@@ -60,7 +61,9 @@ def carried(
 def ended(run: Run, following: Following, rollout: Rollout, family: Family) -> Reply:
     wall = following.last.moment.wall if following.last else run.now()
     answer = of_rollout(rollout, family, wall=wall)
-    more = {"missing": _missing(rollout), "cut": dict(rollout.cut)}
+    more: dict[str, Any] = {"missing": _missing(rollout), "cut": dict(rollout.cut)}
+    if rollout.outcome is Outcome.INCOMPLETE:
+        more["unknown"] = sorted(rollout.astray())
     return Reply(answer, {key: said for key, said in more.items() if said}, tuple(ending_lines(rollout, answer)))
 
 

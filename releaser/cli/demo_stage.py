@@ -15,7 +15,7 @@ from pathlib import Path
 from releaser.adapters.routers.managed_program import available_kind
 from releaser.engine.places import shipped
 from releaser.engine.session import Session
-from releaser.testing import app
+from releaser.testing.app_artifact import write_artifact
 from releaser.testing.free_ports import free_ports
 from releaser.testing.load import Load, Traffic
 
@@ -27,15 +27,6 @@ BASE_RATE = 0.002
 """Errors of every version, good or bad: real applications have some."""
 VERSIONS = {"1.0.0": "none", "1.1.0": "none", "1.2.0": "errors:0.2", "1.3.0": "none"}
 """Version -> the fault that its artifact carries."""
-SHIM = """\
-# The sample application, with what this version of it does wrong.
-import runpy
-import sys
-
-sys.argv[0] = "shop.py"
-sys.argv += {arguments!r}
-runpy.run_path("shop.py", run_name="__main__")
-"""
 FAST = {"at_least: 3s": "at_least: 1s", "bake: 10s": "bake: 3s", "deadman: 5s": "deadman: 3s"}
 ENDS_WITHIN = 5.0
 
@@ -104,11 +95,8 @@ def _write(stage: Stage, blue: int, green: int, *, fast: bool) -> None:
         playbook = playbook.replace(old, new)
     (stage.root / "playbooks" / "demo.yaml").write_text(playbook, encoding="utf-8")
     for version, fault in VERSIONS.items():
-        artifact = stage.root / "dist" / f"shop-{version}.tar.gz"
-        artifact.mkdir(parents=True)
-        shutil.copyfile(app.__file__, artifact / "shop.py")
         arguments = ["--error-rate", str(BASE_RATE), "--fault", fault, "--log", str(stage.log(version))]
-        (artifact / "app.py").write_text(SHIM.format(arguments=arguments), encoding="utf-8")
+        write_artifact(stage.root / "dist" / f"shop-{version}.tar.gz", *arguments)
 
 
 def clear(root: Path) -> None:

@@ -34,33 +34,43 @@ class Following:
     news: bool = True
     """Whether the last entry says something that was not said before."""
     story: deque[Told] = field(default_factory=lambda: deque(maxlen=STORY))
-    step_figures: "e.Figures | None" = None
-    """What the judge had counted when this step began."""
     before: "tuple[float, e.Figures] | None" = None
     """(time, figures) of the judgement before the last one: how fast the evidence grows."""
 
     def take(self, entry: "e.Entry") -> bool:
-        """Whether it was new."""
+        """Whether it was new. What came before it and did not arrive is read from the past, where that can be read."""
+        if entry.seq < self._next:
+            return False
+        if entry.seq > self._next and self.past is not None:
+            self.take_all(one for one in self.past(entry.rollout) if one.seq < entry.seq)
+        self._fold(entry)
+        return True
+
+    @property
+    def _next(self) -> int:
+        """The number of the entry that the state waits for."""
+        return self.rollout.seq + 1 if self.rollout else 0
+
+    def _fold(self, entry: "e.Entry") -> None:
+        """After a hole the state stays what it was: what happens now is told all the same."""
         from releaser.core.fold import evolve
 
-        if self.rollout is None and entry.seq > 0 and self.past is not None:
-            self.take_all(one for one in self.past(entry.rollout) if one.seq < entry.seq)
-        if self.rollout is not None and entry.seq <= self.rollout.seq:
-            return False
         self._measure(entry)
         self.news = worth_telling(entry.event) and not self._said_before(entry)
-        self.rollout = evolve(self.rollout, entry)
+        if entry.seq == self._next:
+            self.rollout = evolve(self.rollout, entry)
         self.last = entry
         if self.news:
             self.story.append(Told(entry.moment.wall, self.sentence(entry)))
-        return True
 
     def _said_before(self, entry: "e.Entry") -> bool:
         """The judge says the same every few seconds, for hours where a person is waited for."""
         from releaser.core import events as e
 
         event, judged = entry.event, self.rollout.judged if self.rollout else None
-        return isinstance(event, e.Judged) and judged is not None and event.verdict is judged.verdict
+        if not isinstance(event, e.Judged) or judged is None:
+            return False
+        return event.verdict is judged.verdict and event.astray == judged.astray
 
     def sentence(self, entry: "e.Entry") -> str:
         from releaser.core.story import tell
@@ -69,7 +79,8 @@ class Following:
 
     def take_all(self, entries: "Iterable[e.Entry]") -> None:
         for entry in entries:
-            self.take(entry)
+            if entry.seq >= self._next:
+                self._fold(entry)
 
     def time_at(self, wall: float) -> float:
         """The rollout's own clock at a wall-clock time shortly after its last entry."""
@@ -82,13 +93,15 @@ class Following:
 
         r = self.rollout
         if isinstance(entry.event, e.StepBegun):
-            self.step_figures, self.before = (r.judged.figures if r and r.judged else self.step_figures), None
+            self.before = None
         elif isinstance(entry.event, e.Judged) and r is not None and r.judged is not None:
             self.before = (r.judged_at, r.judged.figures)
 
 
 def worth_telling(event: "e.Event") -> bool:
-    """Intents say what their outcome says again; judgements stand in the evidence."""
+    """Intents say what their outcome says again; judgements stand in the evidence, unless a router strays."""
     from releaser.core import events as e
 
-    return not isinstance(event, e.Issued) and not (isinstance(event, e.Judged) and event.verdict == "inconclusive")
+    if isinstance(event, e.Judged):
+        return event.verdict != "inconclusive" or bool(event.astray)
+    return not isinstance(event, e.Issued)

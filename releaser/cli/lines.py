@@ -15,6 +15,8 @@ TOGETHER = "\x00"
 UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|ms|s|min|h)(?![A-Za-z]))")
 KEYS = 12
 """Columns of the words that lines begin with."""
+GAP = 2
+"""Spaces between two columns."""
 
 
 def plain(text: object) -> str:
@@ -90,7 +92,7 @@ def _spans(text: str, styles: list[Style]) -> Iterable[Span]:
             start = at
 
 
-def aligned(rows: Iterable[tuple[Line, ...]], gap: int = 2) -> list[Line]:
+def aligned(rows: Iterable[tuple[Line, ...]]) -> list[Line]:
     """Rows of cells as lines, each column as wide as its widest cell; the last one is left as it is."""
     table = list(rows)
     columns = max((len(row) for row in table), default=0)
@@ -99,7 +101,7 @@ def aligned(rows: Iterable[tuple[Line, ...]], gap: int = 2) -> list[Line]:
     for row in table:
         spans: list[Span] = []
         for i, cell in enumerate(row):
-            pad = widths[i] + gap - width_of(cell) if i < len(row) - 1 else 0
+            pad = widths[i] + GAP - width_of(cell) if i < len(row) - 1 else 0
             spans += [*cell, (" " * pad, "")]
         lines.append(tuple(span for span in spans if span[0]))
     return lines

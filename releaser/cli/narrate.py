@@ -3,17 +3,20 @@
 import queue
 import threading
 import time
+import traceback
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from releaser.cli.follow import Following, Told
 from releaser.cli.lines import line
-from releaser.cli.render import clock_time, json_text
+from releaser.cli.render import Screen, clock_time, json_text
 from releaser.cli.run import Run
 from releaser.core.codec import encode_event
 from releaser.core.events import Entry
 from releaser.core.phrases import say_seconds
 
-__all__ = ["HEARTBEAT", "JsonLines", "Narrator", "Silent", "StoryLines", "Teller", "entry_json"]
+__all__ = ["HEARTBEAT", "JsonLines", "Narrator", "Silent", "StoryLines", "Teller", "entry_json", "said_once"]
 
 HEARTBEAT = 30.0
 """Seconds: a log in which nothing happens for longer looks dead."""
@@ -109,12 +112,34 @@ def entry_json(entry: Entry, sentence: str) -> str:
     return f'{json_text(head, compact=True)[:-1]},"event":{encode_event(entry.event)}}}'
 
 
-class Narrator:
-    """Takes entries from any thread at once and tells them from its own. Implements ports.Notifier."""
+def said_once(screen: Screen) -> Callable[[Exception], None]:
+    """What a defect of the telling is answered with: a line of its own the first time, the whole of it in the log file always."""
+    told: set[str] = set()
 
-    def __init__(self, teller: Teller, following: Following) -> None:
+    def failed(error: Exception) -> None:
+        said = f"{type(error).__name__}: {str(error)[:300]}"
+        path = screen.keep("".join(traceback.format_exception(error)))
+        if said not in told:
+            told.add(said)
+            where = f"the traceback for the maintainers is in {path}" if path else "its traceback could be kept nowhere"
+            why = f"this is a defect of releaser ({said}): something that happened is not shown here; "
+            screen.note(
+                line(("error: ", "bad"), why, "the release goes on, and `releaser show` has all of it; ", where)
+            )
+
+    return failed
+
+
+class Narrator:
+    """Takes entries from any thread at once and tells them from its own. Implements ports.Notifier.
+
+    `failed` hears of a defect in the telling, in the narrator's thread: what comes after it is told all the same.
+    """
+
+    def __init__(self, teller: Teller, following: Following, failed: Callable[[Exception], None]) -> None:
         self.teller = teller
         self.following = following
+        self.failed = failed
         self.waiting: queue.SimpleQueue[Entry | str | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._serve, daemon=True, name="narrator")
         self.thread.start()
@@ -137,15 +162,24 @@ class Narrator:
             try:
                 entry = self.waiting.get(timeout=max(0.01, heard + self.teller.every - time.monotonic()))
             except queue.Empty:
-                self.teller.idle(self.following)
-                heard = time.monotonic()
-                continue
-            if entry is None:
-                self.teller.end(self.following)
-                return
-            if isinstance(entry, str):
-                self.following.story.append(Told(time.time(), entry))
-                self.teller.said(entry)
-            elif self.following.take(entry):
-                self.teller.news(self.following)
+                self._try(partial(self.teller.idle, self.following))
+            else:
+                self._try(partial(self._tell, entry))
+                if entry is None:
+                    return
             heard = time.monotonic()
+
+    def _try(self, telling: Callable[[], None]) -> None:
+        try:
+            telling()
+        except Exception as error:  # noqa: BLE001 - the top of a thread: a defect in the telling must not silence what follows
+            self.failed(error)
+
+    def _tell(self, entry: Entry | str | None) -> None:
+        if entry is None:
+            self.teller.end(self.following)
+        elif isinstance(entry, str):
+            self.following.story.append(Told(time.time(), entry))
+            self.teller.said(entry)
+        elif self.following.take(entry):
+            self.teller.news(self.following)

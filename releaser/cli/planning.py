@@ -12,9 +12,7 @@ from releaser.cli.promotion import Wanted, refused
 from releaser.cli.render import json_text
 from releaser.cli.run import Reply, Run
 from releaser.cli.traffic import sights_of
-from releaser.cli.views.latency import untimed_lines
-from releaser.cli.views.plan import plan_lines
-from releaser.cli.views.secrets import secret_lines
+from releaser.cli.views.plan import plan_screen
 from releaser.config.observed import Refusal, Refusals, Unchanged, Underway
 from releaser.core.codec import plan_digest
 from releaser.core.phrases import say_seconds
@@ -48,12 +46,7 @@ def planned(run: Run, wanted: Wanted, *, save: Path | None, detailed: bool) -> R
     if save is not None:
         _write(save, document)
     answer = _possible(plan, detailed=detailed)
-    lines = [
-        *plan_lines(plan, sights, plan_digest(plan)),
-        *secret_lines(session.environment, secrets.versions, secrets.concerns),
-        *untimed_lines(session.environment),
-    ]
-    return Reply(answer, {"plan": document}, tuple(lines))
+    return Reply(answer, {"plan": document}, tuple(plan_screen(plan, sights, session.environment, secrets)))
 
 
 def _possible(plan: Plan, *, detailed: bool) -> Answer:

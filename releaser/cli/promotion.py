@@ -11,8 +11,8 @@ from releaser.cli.exits import LOCK_HELD
 from releaser.cli.lines import line
 from releaser.cli.run import Reply, Run
 from releaser.cli.traffic import sights_of
-from releaser.cli.views.plan import plan_lines, refusal_lines
-from releaser.cli.views.secrets import changed_secrets, secret_lines
+from releaser.cli.views.plan import plan_screen, refusal_lines
+from releaser.cli.views.secrets import changed_secrets
 from releaser.config.observed import Refusal, Refusals, Unchanged, Underway
 from releaser.core import events as e
 from releaser.core.codec import plan_digest
@@ -149,9 +149,7 @@ def _begin(run: Run, session: "Session", plan: Plan, wanted: Wanted) -> Reply:
         again = (f"releaser plan {wanted.version} -e {session.name}",)
         return refused(session.name, wanted.version, Refusals((Refusal("outdated", why, again),)))
     if not run.machine:
-        sights = sights_of(run, session, plan) if run.asks and not run.options.yes else ()
-        secrets = secret_lines(session.environment, session.secrets.versions, session.secrets.concerns)
-        run.note(*plan_lines(plan, sights, digest), *secrets)
+        run.note(*plan_screen(plan, sights_of(run, session, plan), session.environment, session.secrets))
     if (
         run.asks
         and not run.options.yes

@@ -22,7 +22,8 @@ ANSI = {"": "", "good": "32", "bad": "1;31", "warn": "1;35", "strong": "1"}
 """Readable on light and on dark: no dim, no yellow, no grey."""
 STYLES = {"": "", "good": "green", "bad": "bold red", "warn": "bold magenta", "strong": "bold"}
 """The same for rich."""
-GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF, errno.ENOSPC, errno.EINVAL})
+LEFT = (errno.EPIPE, errno.EIO)
+"""The reader has read enough, or the terminal hung up: there is nobody to be told."""
 NARROWEST, WIDEST = 40, 120
 
 
@@ -71,28 +72,47 @@ class Screen:
         self._write(stream, "".join(_painted(one, colored=colored) + "\n" for one in whole))
 
     def _write(self, stream: TextIO, text: str) -> None:
+        lost: Exception | None = None
         with self.lock:
             if id(stream) not in self.gone:
                 try:
+                    _patient(stream)
                     stream.write(text)
                     stream.flush()
                 except (OSError, ValueError) as error:
-                    if isinstance(error, OSError) and error.errno not in GONE:
-                        raise
+                    lost = error
                     self.gone.add(id(stream))
                     _detach(stream)
                 else:
                     return
-            self._to_file(text)
+        path = self.keep(text)
+        if lost and stream is self.out_stream and getattr(lost, "errno", None) not in LEFT:
+            where = f"the rest of the output is in {path}" if path else "the rest of the output is lost"
+            self.note(line(f"stdout takes nothing more ({lost}); {where}"))
 
-    def _to_file(self, text: str) -> None:
+    def keep(self, text: str) -> Path | None:
+        """Put it into the log file, and say which one that is; None: nothing can be written, and a release goes on untold."""
         path = self.overflow()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
         except OSError:
-            return  # nobody reads and nothing can be written: a release goes on without being told
+            return None
+        return path
+
+
+def _patient(stream: TextIO) -> None:
+    """A pipe that another process has set to non-blocking (some CI runners do) would lose what it cannot take at once."""
+    blocks, set_blocking = getattr(os, "get_blocking", None), getattr(os, "set_blocking", None)
+    if blocks is None or set_blocking is None:  # Windows, up to Python 3.11
+        return
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):  # a stream of this process: nobody else sets it to anything
+        return
+    if not blocks(descriptor):
+        set_blocking(descriptor, True)
 
 
 def _detach(stream: TextIO) -> None:

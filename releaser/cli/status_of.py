@@ -164,6 +164,7 @@ def document_of(status: Status) -> dict[str, Any]:
         "frozen": _frozen(newest),
         "bad": dict(newest.bad) if newest else {},
         "latency": _latency(status.following),
+        "observed": _observed_shares(status.following),
         "trouble": status.trouble or None,
         "journal": status.journal or None,
         "silent": dict(status.observed.silent),
@@ -180,6 +181,13 @@ def _latency(following: Following) -> dict[str, Any] | None:
     from releaser.cli.views.latency import latency_document
 
     return latency_document(judged.figures)
+
+
+def _observed_shares(following: Following) -> list[dict[str, Any]]:
+    """Of the step under way, one for each router that moved in it and had a request."""
+    from releaser.cli.views.shares import shares_document
+
+    return shares_document(following.rollout)
 
 
 def _usable(found: Iterable[Choice]) -> list[Choice]:

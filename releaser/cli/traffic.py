@@ -21,7 +21,7 @@ Rate = tuple[float, float]
 
 def sights_of(run: Run, session: "Session", plan: Plan) -> tuple[Sight, ...]:
     """What each step of the plan sees at today's traffic; changes nothing."""
-    if not plan.judging.errors or plan.origin is None:
+    if not plan.judging.errors or plan.origin is None or plan.judging.absolute is not None:
         return tuple(sees(plan, index, 0.0, 0.0) for index in range(len(plan.steps)))
     started, before = run.now(), _counted(session, plan)
     run.pause(LOOK)

@@ -24,7 +24,6 @@ def compile_rollback(
     freeze: float | None = None,
     running: Collection[str] | None = None,
     budget: Budget | None = None,
-    undo: Undo | None = None,
     calling_off: bool = False,
 ) -> Plan | Refusals | Unchanged:
     """The plan that goes back: to `to` (a release or version), or to the last good one.
@@ -50,10 +49,36 @@ def compile_rollback(
     if binding is None:
         why = f"both slots serve the release under way, so {target} finds none; let a rollback of it end first"
         return Refusals((Refusal("no-slot", why, (f"releaser rollback -e {name}",)),))
-    cold = target not in memory.slots.values() or (running is not None and target not in running)
+    return _plan(
+        environment,
+        observed,
+        memory,
+        target,
+        binding,
+        cold=target not in memory.slots.values() or (running is not None and target not in running),
+        budget=budget or Budget(),
+        mark_bad=mark_bad,
+        freeze=_freeze(environment, freeze, again=leaving == target),
+    )
+
+
+def _plan(
+    environment: Environment,
+    observed: Sequence[Seen],
+    memory: Memory,
+    target: str,
+    binding: Binding,
+    *,
+    cold: bool,
+    budget: Budget,
+    mark_bad: bool,
+    freeze: float,
+) -> Plan:
+    """One shift to `target`, on all routers together; `cold`: it is started first."""
+    leaving, fleet = memory.leaving, environment.fleet
     return Plan(
         kind="rollback",
-        environment=name,
+        environment=environment.name,
         to=memory.releases[target],
         origin=leaving if leaving != target and leaving in dict(binding).values() else None,
         binding=binding,
@@ -64,18 +89,19 @@ def compile_rollback(
         playbook="rollback",
         bake=0.0,
         health=health_rule(environment),
-        budget=budget or Budget(),
-        keep_warm=environment.fleet.keep_warm,
-        keep=environment.fleet.keep,
-        drain=environment.fleet.drain,
-        cut_after=environment.fleet.cut_after,
+        budget=budget,
+        keep_warm=fleet.keep_warm,
+        keep=fleet.keep,
+        drain=fleet.drain,
+        cut_after=fleet.cut_after,
         poll=poll_of(environment),
         mark_bad=mark_bad,
-        freeze=_freeze(environment, freeze, again=leaving == target),
+        freeze=freeze,
         cold=cold,
+        again=leaving == target and not _was_taken_back(memory),
         expected=expected(observed),
-        undo=undo or Undo(None, warm=not cold),
-        allowed=Allowed(environment.fleet.max_failed, environment.fleet.max_unreachable),
+        undo=Undo(None, warm=not cold),
+        allowed=Allowed(fleet.max_failed, fleet.max_unreachable),
         absent=absences(environment, observed, binding),
         config=canonical(environment),
     )
@@ -89,18 +115,24 @@ def _freeze(environment: Environment, asked: float | None, *, again: bool) -> fl
 
 
 def _target(name: str, memory: Memory, to: str | None, *, calling_off: bool) -> str | Refusals | Unchanged:
-    ledger, current = memory.newest, memory.newest.current
+    current = memory.newest.current
     if to is not None:
         return _named(name, memory, to)
     if memory.candidate not in {None, current}:
         return _home(name, memory, calling_off=calling_off)
     further = tuple(f"releaser rollback -e {name} --to {release}" for release in memory.older[:1])
-    if memory.candidate is None and ledger.settled is not None and ledger.settled[1] == "reverted":
+    if memory.candidate is None and _was_taken_back(memory):
         return Unchanged(current, f"{name} is already on {current}, the last release was taken back", further)
     if not memory.older:
         why = f"{current} is the only good release of {name}: there is no way back"
         return Refusals((Refusal("no-way-back", why, (f"releaser rollback -e {name} --list",)),))
     return _checked(name, memory, memory.older[0])
+
+
+def _was_taken_back(memory: Memory) -> bool:
+    """What a person who asks for the way back a second time must be told; a mere new start changes nothing about it."""
+    settled = memory.newest.settled
+    return settled is not None and settled[1] == "reverted"
 
 
 def _home(name: str, memory: Memory, *, calling_off: bool) -> str | Refusals:

@@ -100,6 +100,8 @@ class Router(Kind):
     managed: bool = False
     state: RemotePath | None = None
     """Where the ledger lies on the router's host; None: the adapter's place for it."""
+    sticky: bool = False
+    """Users stay with the release that answered them first (a cookie, a table): the observed share is shown, and keeps no step from passing."""
 
 
 class Target(Kind):
@@ -207,7 +209,7 @@ def target_refs(environment: Environment, *, together: bool = False) -> tuple[Ta
 def router_refs(environment: Environment, *, together: bool = False) -> tuple[RouterRef, ...]:
     """Every router host, named TARGET/HOST, in order of waves and then of names."""
     refs = [
-        RouterRef(f"{name}/{host}", name, 0 if together else environment.wave_of(name))
+        RouterRef(f"{name}/{host}", name, 0 if together else environment.wave_of(name), sticky=target.router.sticky)
         for name, target in environment.targets.items()
         for host in target.router.hosts
     ]

@@ -25,9 +25,7 @@ PLAYBOOK_LATER: Later = (
 )
 KINDS_LATER = {
     "targets": frozenset({"kubernetes"}),
-    "routers": frozenset(
-        {"envoy", "gateway", "haproxy", "istio", "nginx", "nginx-ingress", "replicas", "service", "traefik"}
-    ),
+    "routers": frozenset({"gateway", "istio", "nginx-ingress", "replicas", "service"}),
     "probes": frozenset({"command", "prometheus"}),
 }
 

@@ -1,5 +1,6 @@
 """The way back, one function a phase: traffic first, then the ledgers, then the processes; and where a crash left off."""
 
+import math
 from collections.abc import Callable, Iterable
 
 from releaser.core import events as e
@@ -15,6 +16,7 @@ from releaser.core.decision import (
 )
 from releaser.core.draining import drained
 from releaser.core.rollout import Phase, Rollout
+from releaser.core.silence import home_by, left_silent, only_silent_ones_left
 from releaser.core.values import Outcome
 from releaser.core.watch import Watch
 
@@ -22,6 +24,9 @@ __all__ = ["BACK"]
 
 PATIENCE_LOOKING = 10.0
 """Seconds that a recovery waits for a router that does not answer, before it goes on with the others."""
+
+PATIENCE_SETTLING = 10.0
+"""Seconds that the routers which are home have to take down how it ended, before it ends without the silent ones."""
 
 HURRIED = 1.0
 """Seconds between two probes of a release that is started to go back to: users wait for it, and the budget runs."""
@@ -77,7 +82,7 @@ def _warming(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     for command in missing_starts(r):
         d.need(r, command, now)
     for target in r.plan.targets:
-        passes = watch.passes.get((target.name, r.plan.to.id), 0)
+        passes = watch.passes(target.name, r.plan.to.id)
         if passes >= r.plan.health.passes and target.name in r.started:
             d.record.append(e.Ready(target.name, r.plan.to.id, passes))
         elif target.name not in r.ready:
@@ -102,14 +107,18 @@ def _returning(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     if any(name not in r.reached for name in astray):
         d.need(r, Acquire(force=True), now)
     _alarm(d, r, now)
-    if "rollback" in r.alarmed:
-        for name in sorted(r.reached - set(astray) - r.settled - r.lost):
+    enough = home_by(r) if only_silent_ones_left(r) else math.inf
+    unsettled = r.reached - set(astray) - r.settled - r.lost
+    if "rollback" in r.alarmed or now >= enough:
+        for name in sorted(unsettled):
             d.need(r, Settle(name, "reverted", urgent=True), now)
-    if now >= _give_up_at(r):
-        d.record.append(
-            e.Finished(Outcome.INCOMPLETE, f"{', '.join(astray)} not reached; its own timer goes back by itself")
-        )
-    d.wake(_give_up_at(r))
+    end = _give_up_at(r)
+    if now >= enough:
+        end = min(end, enough + PATIENCE_SETTLING) if unsettled else now
+    if now >= end:
+        why = r.turned.why if r.turned else r.reason or f"asked for by {r.by}"
+        d.record.append(e.Finished(Outcome.INCOMPLETE, f"{why}; {left_silent(r)}"))
+    d.wake(min(end, enough if now < enough else end))
 
 
 def _alarm(d: Decision, r: Rollout, now: float) -> None:
@@ -166,7 +175,7 @@ def _keep(d: Decision, r: Rollout, now: float) -> list[str]:
 
 
 def _settlement(r: Rollout) -> Settlement:
-    if r.plan.first and r.touched:
+    if r.plan.again or (r.plan.first and r.touched):
         return "committed"
     return "reverted" if r.touched or r.armed or r.plan.kind == "rollback" or _mark_bad(r) else "cancelled"
 
@@ -179,9 +188,8 @@ def _back(r: Rollout, unsettled: Iterable[str] = ()) -> e.Finished:
     """How a way back ends, in one fact."""
     why = r.turned.why if r.turned else r.reason or f"asked for by {r.by}"
     if r.plan.first and r.touched:
-        return e.Finished(
-            Outcome.INCOMPLETE, f"no way back: first release ({why}); {r.plan.to.id} still answers, marked bad"
-        )
+        said = ", marked bad" if _mark_bad(r) else ""
+        return e.Finished(Outcome.INCOMPLETE, f"no way back: first release ({why}); {r.plan.to.id} still answers{said}")
     if r.back_at is None:
         interrupted = r.turned is not None and r.turned.cause in {"signal", "abort"}
         return e.Finished(Outcome.CANCELLED if interrupted else Outcome.ROLLED_BACK, f"{why}; no traffic was shifted")

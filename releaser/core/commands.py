@@ -6,6 +6,7 @@ Forward commands need a durable intent before they run; urgent ones (the way bac
 from dataclasses import dataclass
 from typing import Literal
 
+from releaser.core.absent import Missing
 from releaser.core.values import Slot, Split
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Cut",
     "Look",
     "Place",
+    "PutBack",
     "Rehearse",
     "Settle",
     "Settlement",
@@ -52,6 +54,16 @@ class Start:
     target: str
     release: str
     slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """Hear what `release` printed on the hosts where it never became ready, and stop it there at once."""
+
+    target: str
+    release: str
+    slot: Slot
+    missing: tuple[Missing, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +154,9 @@ class Cut:
     release: str
 
 
-Command = Acquire | Place | Start | Stop | Collect | CheckHealth | Rehearse | Arm | Shift | Count | Look | Settle | Cut
+Command = (
+    Acquire | Place | Start | PutBack | Stop | Collect | CheckHealth | Rehearse | Arm | Shift | Count | Look | Settle | Cut
+)  # fmt: skip
 QUESTIONS = (CheckHealth, Count, Look)
 
 

@@ -27,7 +27,7 @@ def decide(r: Rollout, watch: Watch, now: float) -> Decision:
     forward = r.phase not in BACKWARD and r.phase is not Phase.LOOKING
     limits = _limits_at(r) if forward else (math.inf, math.inf)
     if forward:
-        stop = _must_turn(r, watch, now, limits)
+        stop = _must_turn(r, now, limits)
         d.record = [stop] if stop else _waited_too_long(d, r, now)
         if d.record:
             return d
@@ -37,7 +37,7 @@ def decide(r: Rollout, watch: Watch, now: float) -> Decision:
     return d
 
 
-def _must_turn(r: Rollout, watch: Watch, now: float, limits: tuple[float, float]) -> e.TurnedBack | e.Finished | None:
+def _must_turn(r: Rollout, now: float, limits: tuple[float, float]) -> e.TurnedBack | e.Finished | None:
     """What ends the way forward in every phase: a refusal, a lost router, an event that we do not know, a limit."""
     if r.refused:
         return e.Finished(Outcome.REFUSED, r.refused.why)
@@ -50,7 +50,7 @@ def _must_turn(r: Rollout, watch: Watch, now: float, limits: tuple[float, float]
     if now < min(limits):
         return None
     whole = f"the release was not over within {r.plan.budget.release:g} s"
-    return turn_back("deadline", _late(r, watch) if now >= limits[0] else whole)
+    return turn_back("deadline", _late(r) if now >= limits[0] else whole)
 
 
 def _out_of_hand(r: Rollout) -> str:
@@ -59,13 +59,9 @@ def _out_of_hand(r: Rollout) -> str:
     return "; ".join([*said, *([f"{fired} went back by its own timer"] if fired else [])])
 
 
-def _late(r: Rollout, watch: Watch) -> str:
+def _late(r: Rollout) -> str:
     """Which limit is over, and the best that is known of why."""
     limit = phase_limit(r.phase, r.plan)
-    if r.phase is Phase.PROVING:
-        unready = [target.name for target in r.plan.targets if target.name not in r.ready]
-        said = {watch.last.get((name, r.plan.to.id), "no answer") for name in unready}
-        return f"{r.plan.to.id} was not ready on {', '.join(unready)} within {limit:g} s: {'; '.join(sorted(said))}"
     if r.judged:
         return f"the step at {r.plan.steps[r.step].weight} % was not decided within {limit:g} s: {r.judged.why}"
     why = next((f": {tries.why}" for tries in r.tries.values()), "")

@@ -7,7 +7,7 @@ from releaser.core.absent import Missing
 from releaser.core.commands import Command, Settlement
 from releaser.core.plan import Plan
 from releaser.core.record import record
-from releaser.core.values import Counts, Moment, Outcome, Reading, Split, Verdict
+from releaser.core.values import Agreement, Counts, Moment, Outcome, Reading, Split, Verdict
 
 __all__ = [
     "Acquired",
@@ -30,6 +30,7 @@ __all__ = [
     "Held",
     "Issued",
     "Judged",
+    "LeftOut",
     "Lost",
     "Observation",
     "Opened",
@@ -43,6 +44,7 @@ __all__ = [
     "Resumed",
     "RouterSeen",
     "Settled",
+    "Share",
     "Shifted",
     "Started",
     "StepBegun",
@@ -107,6 +109,17 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """These hosts started it and never became ready: it is stopped there again, and they go without it."""
+
+    target: str
+    release: str
+    missing: tuple[Missing, ...]
+    left: int = 0
+    """Hosts of the target that have it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """The last of N passes in a row, each with the expected version."""
 
@@ -153,6 +166,20 @@ class Figures:
     """ln of the e-value against "worse by eps"; at ln(1/beta) the verdict is good."""
 
 
+@record
+class Share:
+    """What one router was told for the candidate, whole percent, and what `requests` of this step show."""
+
+    router: str
+    weight: int
+    candidate: int
+    requests: int
+    low: float
+    """From here to `high` lie the shares that these requests do not speak against; fractions of 1."""
+    high: float
+    agreement: Agreement
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """The verdict changed, or some seconds passed: what the judge sees at this step."""
@@ -161,6 +188,13 @@ class Judged:
     verdict: Verdict
     why: str
     figures: Figures = Figures()
+    shares: tuple[Share, ...] = ()
+    """Of the routers that moved in this step."""
+
+    @property
+    def astray(self) -> tuple[str, ...]:
+        """The routers whose requests do not go as they were told."""
+        return tuple(share.router for share in self.shares if share.agreement is Agreement.DISAGREES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +391,7 @@ class Unrecognised:
 
 
 Event = (
-    Opened | Issued | Acquired | Refused | Placed | Started | Ready | Rehearsed | Armed | Shifted | Judged | Passed
+    Opened | Issued | Acquired | Refused | Placed | Started | LeftOut | Ready | Rehearsed | Armed | Shifted | Judged | Passed
     | StepBegun | CommitBegun | ApprovalAsked | Held | Asked | Approved | Paused | Resumed | TurnedBack | Settled | Stopped | CutShort | Collected | EffectFailed | Lost | Fired | RouterSeen
     | Alarmed | Recovered | Finished | Unrecognised
 )  # fmt: skip
@@ -374,10 +408,11 @@ class HealthRead:
 
 @record
 class Counted:
-    """An observation, not journaled: one router's counters by release. None: no answer."""
+    """An observation, not journaled: one router's counters by release. None: no answer, for the reason `why`."""
 
     router: str
     counts: tuple[tuple[str, Counts], ...] | None
+    why: str = ""
 
 
 Observation = HealthRead | Counted

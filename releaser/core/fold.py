@@ -12,6 +12,7 @@ from releaser.core.commands import (
     Command,
     Cut,
     Place,
+    PutBack,
     Rehearse,
     Settle,
     Shift,
@@ -124,7 +125,7 @@ def _go_on(r: Rollout, at: float) -> Rollout:
     if r.step >= 0:
         return _enter(r, Phase.ARMING, at)
     none: frozenset[str] = frozenset()
-    return _enter(r, Phase.PLACING, at, placed=none, started=none, missing={}, ready=none, rehearsed={})
+    return _enter(r, Phase.PLACING, at, placed=none, started=none, missing={}, nowhere=none, ready=none, rehearsed={})
 
 
 def _refused(r: Rollout, event: e.Refused, at: float) -> Rollout:
@@ -149,6 +150,13 @@ def _missing(r: Rollout, event: e.Placed | e.Started) -> Mapping[str, tuple[Miss
     if not event.missing and event.target not in r.missing:
         return r.missing
     return {**r.missing, event.target: event.missing}
+
+
+def _left_out(r: Rollout, event: e.LeftOut, at: float) -> Rollout:
+    known = r.missing.get(event.target, ())
+    missing = {**r.missing, event.target: (*known, *event.missing)}
+    nowhere = r.nowhere if event.left else r.nowhere | {event.target}
+    return replace(r, missing=missing, nowhere=nowhere, pending=_without(r, PutBack, event.target))
 
 
 def _ready(r: Rollout, event: e.Ready, at: float) -> Rollout:
@@ -342,6 +350,7 @@ HANDLERS: dict[type, Handler] = {
     e.Refused: _refused,
     e.Placed: _placed,
     e.Started: _started,
+    e.LeftOut: _left_out,
     e.Ready: _ready,
     e.Rehearsed: _rehearsed,
     e.Armed: _armed,

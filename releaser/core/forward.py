@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from releaser.core import events as e
-from releaser.core.absent import beyond
+from releaser.core.absent import beyond, say_missing
 from releaser.core.analysis.judge import Judgement
-from releaser.core.commands import Acquire, Arm, CheckHealth, Command, Look, Place, Rehearse, Settle, Shift
+from releaser.core.commands import Acquire, Arm, CheckHealth, Command, Look, Place, PutBack, Rehearse, Settle, Shift
 from releaser.core.decision import (
     FIRST_GENERATION,
     Decision,
@@ -43,6 +44,12 @@ def _too_many_missing(d: Decision, r: Rollout) -> bool:
     """Each target has answered for itself; a wave of several counts their hosts together."""
     if not r.missing:
         return False
+    if r.nowhere:
+        missing = say_missing(one for name in sorted(r.nowhere) for one in r.missing[name])
+        d.record.append(
+            turn_back("failure", f"{r.plan.to.id} became ready on no host of {', '.join(sorted(r.nowhere))}: {missing}")
+        )
+        return True
     for wave in sorted({target.wave for target in r.plan.targets}):
         targets = [target.name for target in r.plan.targets if target.wave == wave]
         why = beyond((one for name in targets for one in r.missing.get(name, ())), r.plan.allowed)
@@ -68,15 +75,30 @@ def _proving(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
     """N good answers in a row with the expected version, on every target, before any user is sent there."""
     if _too_many_missing(d, r):
         return
-    to, rule = r.plan.to.id, r.plan.health
-    for target in r.plan.targets:
-        if target.name in r.ready:
-            continue
-        passes = watch.passes.get((target.name, to), 0)
+    to, rule, limit = r.plan.to.id, r.plan.health, r.since + r.credit + r.plan.health.ready_within
+    for target in (one.name for one in r.plan.targets if one.name not in r.ready):
+        passes = watch.passes(target, to, r.without(target))
         if passes >= rule.passes:
-            d.record.append(e.Ready(target.name, to, passes))
+            d.record.append(e.Ready(target, to, passes))
+        elif now < limit:
+            d.ask(watch, CheckHealth(target, to), rule.every, now)
+            d.wake(limit)
         else:
-            d.ask(watch, CheckHealth(target.name, to), rule.every, now)
+            _put_back(d, r, watch, target, now)
+
+
+def _put_back(d: Decision, r: Rollout, watch: Watch, target: str, now: float) -> None:
+    """The time to become ready is over. The hosts that are to blame are left out; where nobody knows them, all goes back."""
+    to, rule = r.plan.to.id, r.plan.health
+    unwell = watch.unwell(target, to, rule.passes)
+    if not unwell:
+        said = watch.last.get((target, to), "no answer")
+        why = f"{to} was not ready on {target} within {rule.ready_within:g} s: {said}"
+        d.record.append(turn_back("deadline", why))
+        return
+    why = f"not ready within {rule.ready_within:g} s: "
+    missing = tuple(replace(one, why=why + one.why) for one in unwell)
+    _forward(d, r, (PutBack(target, to, r.plan.slot(to), missing),), now)
 
 
 def _rehearsing(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
@@ -193,8 +215,9 @@ def _look_around(d: Decision, r: Rollout, watch: Watch, now: float) -> Judgement
         d.record.extend(drift)
         return None
     judgement = watch.verdict(now)
-    if _worth_journaling(r, judgement, now):
-        d.record.append(e.Judged(r.step, judgement.verdict, judgement.why, judgement.figures))
+    if _worth_journaling(r, judgement, watch, now):
+        shares = watch.judge.shares()
+        d.record.append(e.Judged(r.step, judgement.verdict, judgement.why, judgement.figures, shares))
     if judgement.verdict is Verdict.BAD and not r.held:
         d.record.append(failed_policy(r, "judge", judgement.why, mark_bad=True))
     return judgement
@@ -214,9 +237,11 @@ def _drift(r: Rollout, watch: Watch) -> list[e.Event]:
     return []
 
 
-def _worth_journaling(r: Rollout, judgement: Judgement, now: float) -> bool:
+def _worth_journaling(r: Rollout, judgement: Judgement, watch: Watch, now: float) -> bool:
     last = r.judged
-    return last is None or last.verdict is not judgement.verdict or now >= r.judged_at + JUDGED_EVERY
+    if last is None or last.verdict is not judgement.verdict or now >= r.judged_at + JUDGED_EVERY:
+        return True
+    return last.astray != watch.judge.astray
 
 
 def _committing(d: Decision, r: Rollout, watch: Watch, now: float) -> None:

@@ -55,6 +55,12 @@ class Latency:
     def total(self) -> int:
         return self.counts[-1]
 
+    def beyond(self, seconds: float) -> int:
+        """How many took longer than the last edge up to `seconds`; 0 where that is below half of them, and so says too little."""
+        index = bisect_right(self.edges, seconds)
+        known = index > 0 and self.edges[index - 1] >= seconds / 2
+        return self.total - self.counts[index - 1] if known else 0
+
     def since(self, before: "Latency") -> "Latency | None":
         """What was added; None where these are not the same counters any more: they fell, or have other edges."""
         if self.edges != before.edges:

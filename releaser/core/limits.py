@@ -10,6 +10,7 @@ from releaser.core.commands import (
     Cut,
     Look,
     Place,
+    PutBack,
     Rehearse,
     Settle,
     Shift,
@@ -28,11 +29,14 @@ GIVE_UP_STOPPING = 10.0
 
 PLACING = 0.8
 """Of the phase's time: a host that fell silent in the middle of it is named before the phase is over."""
+PUTTING_BACK = 15.0
+"""After the time to become ready: the hosts that did not are asked what was printed there, and it is stopped there."""
 REHEARSAL_TIMER = 1.0
 LONGEST_PAUSE = 5.0
 WITHIN: dict[type, float] = {
     Acquire: 30.0,
     Start: 60.0,
+    PutBack: 10.0,
     Stop: 10.0,
     Collect: 10.0,
     Arm: 10.0,
@@ -69,7 +73,7 @@ def phase_limit(phase: Phase, plan: Plan) -> float:
         case Phase.ACQUIRING | Phase.LOOKING:
             return 60.0
         case Phase.PROVING | Phase.WARMING:
-            return plan.health.ready_within
+            return plan.health.ready_within + (PUTTING_BACK if phase is Phase.PROVING else 0.0)
         case Phase.REHEARSING | Phase.ARMING:
             return 3 * plan.budget.deadman
         case Phase.SHIFTING | Phase.COMMITTING:

@@ -58,6 +58,9 @@ def doing(command: "c.Command", call: Call) -> str:  # noqa: C901, PLR0911, PLR0
             return f"place the release on {command.target}"
         case c.Start():
             return f"start {call(command.release)} in the {command.slot} slot of {command.target}"
+        case c.PutBack():
+            hosts = ", ".join(one.host for one in command.missing)
+            return f"stop {call(command.release)} where it never became ready, on {hosts} of {command.target}"
         case c.Stop():
             return f"stop {call(command.release)} in the {command.slot} slot of {command.target}"
         case c.Collect():

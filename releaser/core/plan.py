@@ -99,6 +99,8 @@ class RouterRef:
     name: str
     target: str
     wave: int = 0
+    sticky: bool = False
+    """Its users stay with the release that answered them first, so the share of requests need not be what it was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,8 @@ class Plan:
     """A person lifted the environment's freeze for this release."""
     cold: bool = False
     """Rollbacks only: the old release must be started before traffic can move."""
+    again: bool = False
+    """Rollbacks only: what was committed is started again, and nothing is taken back."""
     expected: tuple[Expected, ...] = ()
     undo: Undo = Undo(None)
     allowed: Allowed = Allowed()

@@ -1,5 +1,7 @@
 """What people ask of a running rollout, and the definite answer that each of them gets."""
 
+from collections.abc import Mapping
+
 from releaser.core import events as e
 from releaser.core.rollout import BACKWARD, Phase, Rollout
 
@@ -24,7 +26,13 @@ def answer(r: Rollout, asked: e.Asked) -> Answer:
     return GRANT[asked.verb](r, asked)
 
 
-BACK = {"abort": "abort", "rollback": "rollback", "signal": "signal", "timeout": "timeout", "supersede": "superseded"}
+BACK: Mapping[e.Verb, e.Cause] = {
+    "abort": "abort",
+    "rollback": "rollback",
+    "signal": "signal",
+    "timeout": "timeout",
+    "supersede": "superseded",
+}
 
 
 def _go_back(r: Rollout, asked: e.Asked) -> Answer:
@@ -35,7 +43,7 @@ def _go_back(r: Rollout, asked: e.Asked) -> Answer:
     why = asked.reason or {"signal": "interrupted", "timeout": "its time was over"}.get(
         asked.verb, f"asked for by {asked.by}"
     )
-    turned = e.TurnedBack(BACK[asked.verb], asked.by, why, mark_bad=asked.mark_bad, freeze=asked.freeze)  # type: ignore[arg-type]  # BACK holds only causes
+    turned = e.TurnedBack(BACK[asked.verb], asked.by, why, mark_bad=asked.mark_bad, freeze=asked.freeze)
     return [asked, turned], f"going back: {why}", True
 
 

@@ -86,6 +86,8 @@ class Rollout:
     started: frozenset[str] = frozenset()
     missing: Mapping[str, tuple[Missing, ...]] = field(default_factory=dict)
     """Target -> its hosts that go without the release."""
+    nowhere: frozenset[str] = frozenset()
+    """Targets without any host where the release became ready."""
     ready: frozenset[str] = frozenset()
     rehearsed: Mapping[str, float] = field(default_factory=dict)
     armed: frozenset[str] = frozenset()

@@ -99,6 +99,11 @@ def _hosts(target: str, missing: tuple[Missing, ...]) -> str:
 
 
 @_sentence.register
+def _left_out(event: e.LeftOut, call: Call) -> str:
+    return f"{call(event.release)} was stopped again on {say_missing(event.missing)}"
+
+
+@_sentence.register
 def _ready(event: e.Ready, call: Call) -> str:
     return (
         f"{call(event.release)} is ready on {event.target}: {event.passes} good answers in a row, with its own version"

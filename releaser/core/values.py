@@ -7,11 +7,14 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Literal, Self
 
+from releaser.core.absent import Missing
 from releaser.core.latency import Latency
 from releaser.core.record import record
 
 __all__ = [
+    "LONG",
     "SLOTS",
+    "Agreement",
     "Binding",
     "Counts",
     "Moment",
@@ -24,6 +27,8 @@ __all__ = [
     "release_id",
 ]
 
+LONG = 10.0
+"""Seconds: see Counts.long."""
 Slot = Literal["blue", "green"]
 SLOTS: tuple[Slot, Slot] = ("blue", "green")
 Binding = tuple[tuple[Slot, str], ...]
@@ -41,6 +46,16 @@ class Verdict(StrEnum):
     BAD = "bad"
     INCONCLUSIVE = "inconclusive"
     NO_DATA = "no data"
+
+
+class Agreement(StrEnum):
+    """Whether requests went as a router was told; only DISAGREES keeps a step from passing."""
+
+    AGREES = "agrees"
+    OPEN = "cannot say yet"
+    DISAGREES = "disagrees"
+    NOT_ASKED = "not asked"
+    """Users of this router stay with a release by design (`router.sticky`)."""
 
 
 class Outcome(StrEnum):
@@ -136,6 +151,8 @@ class Counts:
     """Why requests failed, with the host where it is known, and how many: (("5xx web1", 3), ("econ web2", 7)); sorted."""
     latency: Latency | None = None
     """None: this router says nothing of times. For people; no verdict rests on it."""
+    long: int = 0
+    """Of the completed: took more than LONG seconds, on a router that counts requests when they end: they may be older than the split."""
 
 
 @record
@@ -145,6 +162,8 @@ class Reading:
     passed: bool | None
     detail: str = ""
     version: str = ""
+    unwell: tuple[Missing, ...] = ()
+    """The hosts that did not pass: `failed` answered badly or not at all, `unknown` could not be asked from here."""
 
 
 @record

@@ -4,14 +4,15 @@ Observations are not journaled: verdicts and passes are. After a crash this begi
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
+from releaser.core.absent import Missing
 from releaser.core.analysis.judge import Judge, Judgement
 from releaser.core.commands import CheckHealth, Command, Count, Look
 from releaser.core.events import Counted, HealthRead, Observation, RouterSeen
 from releaser.core.plan import Plan
-from releaser.core.values import Split
+from releaser.core.values import Reading, Split
 
 __all__ = ["Turn", "Watch"]
 
@@ -21,15 +22,22 @@ EAGER = 0.5
 
 @dataclass(slots=True)
 class Turn:
-    """Where one question stands: asked at `at` while it is `under_way`, answered at `at` after that."""
+    """Where one question stands: asked last at `asked`; answered at `at` unless it is `under_way`, which it then is since `at`."""
 
     question: Command
     at: float = -math.inf
     under_way: bool = False
+    asked: float = -math.inf
 
     def due(self, every: float) -> float:
-        """When to ask this again: `every` after its last answer, at once if never asked, late if no answer comes."""
-        return self.at + 4 * every + 10.0 if self.under_way else self.at + every
+        """When to ask this again: at once if never asked, late if no answer comes.
+
+        Else `every` after the last question, however long the answer took, since what hangs shows only after some readings; but who
+        answers slowly is left alone for half of that.
+        """
+        if self.under_way:
+            return self.at + 4 * every + 10.0
+        return max(self.asked + every, self.at + every / 2)
 
 
 @dataclass(slots=True)
@@ -42,8 +50,10 @@ class Watch:
     """Those of this step's questions."""
     looked_at: dict[str, float] = field(default_factory=dict)
     """Router -> when it last said what it shows."""
-    passes: dict[tuple[str, str], int] = field(default_factory=dict)
-    """(target, release) -> good answers in a row."""
+    readings: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(target, release) -> how often its health was read."""
+    doubts: dict[tuple[str, str], dict[str, tuple[int, Missing]]] = field(default_factory=dict)
+    """(target, release) -> host ("": nobody is named) -> which reading it last failed, and how."""
     last: dict[tuple[str, str], str] = field(default_factory=dict)
     """(target, release) -> what the last answer said, in words."""
     drifted: dict[str, RouterSeen] = field(default_factory=dict)
@@ -86,7 +96,8 @@ class Watch:
     def ask(self, question: Command, at: float) -> None:
         """It is under way from now on."""
         turn = self.turn(question)
-        turn.at, turn.under_way = at, True
+        turn.at = turn.asked = at
+        turn.under_way = True
 
     def answered(self, question: Command, at: float) -> None:
         """It may be asked again."""
@@ -105,15 +116,17 @@ class Watch:
         match observation:
             case HealthRead(target, release, reading):
                 key = (target, release)
-                self.passes[key] = self.passes.get(key, 0) + 1 if reading.passed else 0
+                self.readings[key] = self.readings.get(key, 0) + 1
+                if not reading.passed:
+                    self._doubt(key, reading)
                 self.last[key] = reading.detail
                 if self.step >= 0 and release == self.plan.to.id:
                     self.judge.health(target, reading, at)
-            case Counted(router, counts):
+            case Counted(router, counts, why):
                 if counts is not None:
                     self.active[router] = at, {release: count.active for release, count in counts}
                 if self.step >= 0:
-                    self.judge.counted(router, None if counts is None else dict(counts), at)
+                    self.judge.counted(router, None if counts is None else dict(counts), at, why)
             case RouterSeen():
                 self.drifted[observation.router] = observation
                 self.looked_at[observation.router] = at
@@ -122,9 +135,29 @@ class Watch:
         """No answer came."""
         self.answered(question, at)
         if isinstance(question, CheckHealth):
-            self.passes[(question.target, question.release)] = 0
+            self._doubt((question.target, question.release), Reading(None, "no answer"))
         elif isinstance(question, Look):
             self.drifted.pop(question.router, None)
+
+    def passes(self, target: str, release: str, without: Collection[str] = ()) -> int:
+        """Good answers in a row, of every host but those."""
+        key = (target, release)
+        failed = (number for host, (number, _) in self.doubts.get(key, {}).items() if host not in without)
+        return self.readings.get(key, 0) - max(failed, default=0)
+
+    def unwell(self, target: str, release: str, passes: int) -> tuple[Missing, ...]:
+        """The hosts that have not passed so often in a row, sorted; empty where it is not known of every host."""
+        key = (target, release)
+        known = self.readings.get(key, 0)
+        failing = [one for number, one in self.doubts.get(key, {}).values() if known - number < passes]
+        if known < passes or any(one.how != "failed" for one in failing):
+            return ()
+        return tuple(sorted(failing, key=lambda one: one.host))
+
+    def _doubt(self, key: tuple[str, str], reading: Reading) -> None:
+        doubts, number = self.doubts.setdefault(key, {}), self.readings.get(key, 0)
+        for one in reading.unwell or (Missing("", "unknown", reading.detail),):
+            doubts[one.host] = number, one
 
     def verdict(self, at: float) -> Judgement:
         if self.weighed is None or self.weighed[0] != at:

@@ -7,7 +7,7 @@ from releaser.config.references import find_reference
 from releaser.engine.registry import Registry
 from releaser.ports import Probe
 
-__all__ = ["asking"]
+__all__ = ["Answering", "asking"]
 
 
 @runtime_checkable
@@ -17,6 +17,13 @@ class Headed(Protocol):
     headers: Mapping[str, str]
 
     def without(self, headers: Sequence[str]) -> Self: ...
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """Options of a probe that can be asked whether there is an answer at all."""
+
+    def any_answer(self) -> Self: ...
 
 
 def asking(

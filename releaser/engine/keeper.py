@@ -42,11 +42,12 @@ class Keeper:
     def tend(self, r: Rollout) -> None:
         """Start renewing what was acquired, stop what is settled, lost or over."""
         over = r.phase is Phase.DONE or r.phase is Phase.LOOKING
-        told = (over, r.fence, r.reached, r.settled, r.lost)
+        home_alone = _go_home_alone(r)
+        told = (over, r.fence, r.reached, r.settled, r.lost, home_alone)
         if told == self.tended:
             return
         self.tended = told
-        wanted = frozenset() if over else r.reached - r.settled - r.lost
+        wanted = frozenset() if over else r.reached - r.settled - r.lost - home_alone
         self.fence = r.fence
         self.period = r.plan.budget.deadman / 3
         for router in [name for name in self.stops if name not in wanted]:
@@ -81,3 +82,10 @@ class Keeper:
             asked = e.Asked(request.verb, request.by, **fields)  # type: ignore[arg-type]  # checked against `known`
             self.mailbox.put(Person(self.rollout, asked, request.id))
         return True
+
+
+def _go_home_alone(r: Rollout) -> frozenset[str]:
+    """On the way back its own timer leads a router to where we want it: only one that is home is kept from running out."""
+    if r.phase is not Phase.RETURNING or r.plan.kind != "promote" or r.plan.first:
+        return frozenset()
+    return frozenset(r.astray())

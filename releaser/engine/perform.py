@@ -15,6 +15,7 @@ from releaser.core.commands import (
     Cut,
     Look,
     Place,
+    PutBack,
     Rehearse,
     Settle,
     Shift,
@@ -75,7 +76,7 @@ def _no_answer(command: Command, attempt: int, how: Any, why: str) -> Facts:
     if isinstance(command, CheckHealth):
         return (e.HealthRead(command.target, command.release, Reading(None, why)),)
     if isinstance(command, Count):
-        return (e.Counted(command.router, None),)
+        return (e.Counted(command.router, None, why),)
     return (e.EffectFailed(command, attempt, how, why),)
 
 
@@ -98,6 +99,13 @@ def _start(command: Start, attempt: int, r: Rollout, world: World, clock: Clock)
     lenient = cold and attempt >= PERSISTENT  # a dead host must not keep the others, and all users, from it
     missing = target.start(r.plan.to, command.slot, fence=r.fence, within=limit / 2, without=without, lenient=lenient)
     return (e.Started(command.target, command.release, (*r.missing.get(command.target, ()), *missing)),)
+
+
+def _put_back(command: PutBack, attempt: int, r: Rollout, world: World, clock: Clock) -> Facts:
+    target, limit = world.targets[command.target], within(command, r.plan)
+    told = target.put_back(command.release, command.slot, command.missing, fence=r.fence, within=limit)
+    gone = r.without(command.target).union(one.host for one in told)
+    return (e.LeftOut(command.target, command.release, tuple(told), len(gone.symmetric_difference(target.names()))),)
 
 
 def _evict(release: str, command: Start, r: Rollout, world: World, limit: float) -> None:
@@ -240,7 +248,7 @@ def settling(command: Settle, r: Rollout, world: World) -> Settling:
     bad = None
     if plan.kind == "rollback" and plan.mark_bad and plan.origin:
         bad = (plan.origin, why)
-    elif turned and (turned.mark_bad or promoted):
+    elif turned and turned.mark_bad:
         bad = (plan.to.id, why)
     seconds = turned.freeze if turned else plan.freeze
     frozen = Frozen(by, f"rolled back: {why}", seconds) if seconds > 0 else None
@@ -253,6 +261,7 @@ ACTIONS: dict[type, Callable[[Any, int, Rollout, World, Clock], Facts]] = {
     Acquire: acquire,
     Place: _place,
     Start: _start,
+    PutBack: _put_back,
     Stop: _stop,
     Collect: _collect,
     CheckHealth: _check_health,

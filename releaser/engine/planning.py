@@ -6,6 +6,7 @@ from releaser.config.compile import compile_promotion
 from releaser.config.compile_back import compile_rollback
 from releaser.config.observed import Refusals, Unchanged, Underway
 from releaser.core.plan import Budget, Plan
+from releaser.engine.answering import as_heard
 from releaser.engine.doctor.preflight import observe_and_ask, with_refusals
 from releaser.engine.past import check_journal, measured_undo
 from releaser.engine.standing import as_started, idle_routers, stable_trouble, taken_slots
@@ -35,6 +36,9 @@ def plan_forward(
     asked = observe_and_ask(session)
     observed = as_started(asked.observed, idle_routers(session.wiring, asked.observed))
     check_journal(session.journal, observed)
+    fleet = session.environment.fleet
+    dead = stable_trouble(observed, fleet)
+    mute = "" if dead or stable_is_down else stable_trouble(as_heard(session, observed), fleet)
     planned = compile_promotion(
         session.environment,
         chosen,
@@ -42,7 +46,8 @@ def plan_forward(
         session.seen(observed),
         undo=measured_undo(session.journal, session.name),
         taken=taken_slots(observed),
-        trouble=stable_trouble(observed, session.environment.fleet),
+        trouble=dead or mute,
+        hangs=bool(mute),
         silent_targets={name: why for name, why in observed.silent.items() if name in session.world.targets},
         alike=session.wiring.alike(),
         stable_is_down=stable_is_down,

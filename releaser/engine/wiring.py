@@ -112,9 +112,21 @@ class Wiring:
         managed = {name: target for name, target in self.environment.targets.items() if target.router.managed}
         return [name for name, target in managed.items() if self._local_router(name, target).stop()]
 
+    def answer_probe(self, target: Target) -> Probe | None:
+        """Asks whether a release answers at all; None: this kind of probe has no such question."""
+        from releaser.engine.asking import Answering
+
+        kind, chosen, endpoints = self._asked(target)
+        return kind(chosen.any_answer(), endpoints) if isinstance(chosen, Answering) else None
+
     def _probe(self, target: Target) -> Probe:
-        from releaser.adapters.probes.http import Endpoint
         from releaser.engine.asking import asking
+
+        return asking(*self._asked(target), self.told, self.registry)
+
+    def _asked(self, target: Target) -> tuple[Callable[..., Probe], Any, list[Any]]:
+        """The kind of the probe that asks a release itself, its options, and whom it asks."""
+        from releaser.adapters.probes.http import Endpoint
 
         options = self.environment.probes
         chosen = (
@@ -128,7 +140,7 @@ class Wiring:
         endpoints = [
             Endpoint(host.name, "127.0.0.1" if local else host.name, hosts.ports_of(host.name)) for host in hosts.hosts
         ]
-        return asking(kind, options[chosen].options, endpoints, self.told, self.registry)
+        return kind, options[chosen].options, endpoints
 
     def _site(self, name: str, target: Target, host: str) -> Site:
         from releaser.adapters.routers.site import RouterSite

@@ -33,6 +33,7 @@ VERBS = {
     "target.prepare": "place:prepare",
     "target.place": "place:place",
     "target.start": "slots:start",
+    "target.put_back": "put_back:put_back",
     "target.stop": "slots:stop",
     "target.adopt": "slots:adopt",
     "target.inspect": "slot:inspect",

@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from releaser.onhost import recipe
+from releaser.onhost import doctor_watched, recipe
 from releaser.onhost.answers import Refusal
 from releaser.onhost.doctor import place
 
@@ -28,18 +28,22 @@ PID = re.compile(r"^Pid: (\d+)$", re.MULTILINE)
 WHOLE = frozenset(
     "global defaults frontend listen backend load-server-state-from-file server-state-file server-state-base".split()  # noqa: SIM905 - a list of words
 )
-"""Directives of HAProxy that are told as they stand; of `server` only the name."""
+NAMED = frozenset("server cookie stick".split())  # noqa: SIM905 - a list of words
+"""Directives of HAProxy that are told as they stand; of NAMED only the first word after them."""
 NGINX = frozenset("upstream worker_shutdown_timeout proxy_pass access_log include".split())  # noqa: SIM905 - a list of words
 COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
 
 
 def look(request: dict[str, Any], until: float) -> dict[str, Any]:
-    """{haproxy: {socket, map} or none, nginx: {test} or none} -> {haproxy: ..., nginx: ...}"""
+    """{haproxy: {socket, map}}, {nginx: {test}}, {envoy: ...} or {traefik: ...} (see doctor_watched) -> the same key, its facts"""
     told: dict[str, Any] = {}
     if request.get("haproxy"):
         told["haproxy"] = _haproxy(request["haproxy"]["socket"], request["haproxy"]["map"], until)
     if request.get("nginx"):
         told["nginx"] = _nginx(request["nginx"]["test"], until)
+    for kind, ask in (("envoy", doctor_watched.envoy), ("traefik", doctor_watched.traefik)):
+        if request.get(kind):
+            told[kind] = ask(request[kind], until)
     return told
 
 
@@ -86,7 +90,7 @@ def haproxy_lines(text: str, mapped: str) -> list[str]:
         words = line.partition("#")[0].split()
         if words and words[0] in WHOLE:
             kept.append(" ".join(words)[:LONGEST])
-        elif words and words[0] == "server":
+        elif words and words[0] in NAMED:
             kept.append(" ".join(words[:2]))
         elif mapped in line.partition("#")[0]:
             kept.append(f"map {mapped}")

@@ -14,7 +14,7 @@ CAP = 2 << 30
 """Bytes that are hashed before a start; of what lies beyond, only names, kinds and modes are compared."""
 
 
-def problem(place: Home, release: str, artifact: str | None = None, *, cap: int = CAP) -> str | None:
+def problem(place: Home, release: str, artifact: str | None = None) -> str | None:
     """What is wrong with a placed release, in words, or None. `artifact` is the digest that it must have come from.
 
     Files that the application has added (caches) are no problem; changed, missing and exchanged ones are.
@@ -32,7 +32,7 @@ def problem(place: Home, release: str, artifact: str | None = None, *, cap: int 
         return "its marker is damaged"
     if marker.get("kind") == "dir" and tree.digest(entries) != marker["artifact"]:
         return "its marker was changed"
-    return _compare(root, entries, shared, cap)
+    return _compare(root, entries, shared)
 
 
 def is_shared(path: str, shared: list[str]) -> bool:
@@ -40,8 +40,8 @@ def is_shared(path: str, shared: list[str]) -> bool:
     return any(path == name or path.startswith(name + "/") for name in shared)
 
 
-def _compare(root: Path, entries: list[tree.Entry], shared: list[str], cap: int) -> str | None:
-    left = cap
+def _compare(root: Path, entries: list[tree.Entry], shared: list[str]) -> str | None:
+    left = CAP
     for entry in entries:
         if is_shared(entry.path, shared):
             continue

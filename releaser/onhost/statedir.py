@@ -77,9 +77,8 @@ def site(request: dict[str, Any]) -> Path:
 
 def inside(state: Path, until: float) -> AbstractContextManager[None]:
     """The site's lock; the directory is made on the first visit."""
-    state.parent.mkdir(
-        parents=True, exist_ok=True, mode=0o700
-    )  # of several that are missing only the last one gets a mode
+    # In two steps: of several that are missing, only the last one would get the mode.
+    state.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     state.mkdir(exist_ok=True, mode=0o700)
     return locked(state / "ledger.lock", until)
 

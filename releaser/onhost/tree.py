@@ -77,13 +77,12 @@ def file_digest(path: Path) -> str:
     return running.hexdigest()
 
 
-def entries(root: Path, *, without: Iterable[str] = (), links: bool = False) -> list[Entry]:
-    """Everything below `root`, as it is on disk; `without` names paths that are left out with all below them.
+def entries(root: Path, *, links: bool = False) -> list[Entry]:
+    """Everything below `root`, as it is on disk.
 
     With `links`, a symbolic link to a regular file inside the root counts as that file. Raises TreeError for what a
     release cannot hold, OSError for what cannot be read.
     """
-    left_out = frozenset(without)
     found: list[Entry] = []
     waiting = [""]
     while waiting:
@@ -91,8 +90,6 @@ def entries(root: Path, *, without: Iterable[str] = (), links: bool = False) -> 
         with os.scandir(root / below) as scan:
             for item in scan:
                 path = below + "/" + item.name if below else item.name
-                if path in left_out:
-                    continue
                 entry = _entry(root, path, links=links)
                 found.append(entry)
                 if entry.kind == "d":

@@ -177,6 +177,22 @@ class FakeTarget:
         acts = {name: partial(host.start, release, slot, fence) for name, host in hosts.items()}
         return self._most("start", acts, within, Allowed(len(acts), len(acts)) if lenient else self.allowed)
 
+    def put_back(
+        self, release: str, slot: Slot, missing: Sequence[Missing], *, fence: int, within: float
+    ) -> tuple[Missing, ...]:
+        chosen = {one.host: self.hosts[one.host] for one in missing}
+        acts = {name: partial(host.stop, release, slot, fence, 0.0) for name, host in chosen.items()}
+        _, problems = self._told("stop", acts, within)
+        for problem in problems.values():
+            if isinstance(problem, FencedError):
+                raise problem
+        return tuple(
+            replace(one, how="unreachable", why=f"{one.why}; {problems[one.host]}")
+            if isinstance(problems.get(one.host), UnreachableError)
+            else replace(one, why=f"{one.why}; {problems.get(one.host, 'it printed nothing')}")
+            for one in missing
+        )
+
     def stop(self, release: str, slot: Slot, *, fence: int, after: float, within: float) -> None:
         acts = {n: partial(host.stop, release, slot, fence, after) for n, host in self.hosts.items()}
         self._each("stop", acts, within)
@@ -240,7 +256,7 @@ class FakeProbe:
     lines: Mapping[str, Line] = field(default_factory=dict)
 
     def read(self, release: Release, slot: Slot, *, within: float, without: Collection[str] = ()) -> Reading:
-        worst = Reading(True, version=release.version)
+        worst, unwell = Reading(True, version=release.version), []
         for name, host in self.hosts.items():
             if name in without:
                 continue
@@ -248,9 +264,11 @@ class FakeProbe:
                 reading = self.lines.get(name, DIRECT).carry("probe", partial(self.ask, host, release, slot), within)
             except (UnreachableError, UnknownError) as problem:
                 reading = Reading(None, str(problem))
+            if not reading.passed:
+                unwell.append(Missing(name, "unknown" if reading.passed is None else "failed", reading.detail))
             if RANK[reading.passed] < RANK[worst.passed]:
                 worst = reading
-        return worst
+        return replace(worst, unwell=tuple(unwell)) if unwell else worst
 
     def ask(self, host: FakeHost, release: Release, slot: Slot) -> Reading:
         run = host.slots.get(slot)

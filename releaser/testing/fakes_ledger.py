@@ -8,9 +8,9 @@ from typing import Any
 from releaser.core.values import Release, Split
 from releaser.onhost import rules
 from releaser.onhost.clock import Now
-from releaser.ports import Claim, Frozen, Holder
+from releaser.ports import Claim, Frozen, Holder, Settling
 
-__all__ = ["claim_data", "freeze_data", "frozen_of", "holder_of", "release_data", "split_of"]
+__all__ = ["claim_data", "freeze_data", "frozen_of", "holder_of", "release_data", "settling_data", "split_of"]
 
 
 def claim_data(claim: Claim) -> dict[str, Any]:
@@ -26,6 +26,19 @@ def claim_data(claim: Claim) -> dict[str, Any]:
         "unfreeze": claim.unfreeze,
         "expected_fence": claim.expected_fence,
         "leaving": claim.leaving,
+    }
+
+
+def settling_data(settling: Settling) -> dict[str, Any]:
+    return {
+        "rollout": settling.rollout,
+        "settlement": settling.settlement,
+        "current": settling.current,
+        "bad": settling.bad,
+        "journal": settling.journal,
+        "freeze": freeze_data(settling.freeze),
+        "keep": settling.keep,
+        "away": None if settling.away is None else list(settling.away),
     }
 
 

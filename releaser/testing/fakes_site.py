@@ -16,7 +16,7 @@ from releaser.onhost.answers import Refusal
 from releaser.onhost.clock import Now
 from releaser.onhost.statedir import EMPTY
 from releaser.ports import Claim, LedgerState, Renewal, Request, RouterState, Settling
-from releaser.testing.fakes_ledger import claim_data, freeze_data, frozen_of, holder_of, split_of
+from releaser.testing.fakes_ledger import claim_data, freeze_data, frozen_of, holder_of, settling_data, split_of
 
 __all__ = ["FakeSite", "FakeSwitch", "SiteWatcher"]
 
@@ -147,15 +147,7 @@ class FakeSite:
         return self.read()
 
     def settle(self, settling: Settling, fence: int) -> LedgerState:
-        told: dict[str, Any] = {"rollout": settling.rollout, "settlement": settling.settlement}
-        told |= {
-            "current": settling.current,
-            "bad": settling.bad,
-            "journal": settling.journal,
-            "freeze": freeze_data(settling.freeze),
-            "keep": settling.keep,
-            "away": None if settling.away is None else list(settling.away),
-        }
+        told = settling_data(settling)
         if not rules.settled(self.ledger, told, fence):
             request = {"settling": told, "fence": fence}
             after = _allowed(partial(rules.settle, self.ledger, request, self.clock()))

@@ -67,13 +67,22 @@ def check_alarm(book: Book, event: e.Finished) -> None:
 
 
 def check_attempts(it: Memory, book: Book, event: e.Finished) -> None:
-    """Whoever gives up before it has seen every router back has tried for as long as a release may take."""
+    """Whoever gives up before it has seen every router back, and before it has gone back by itself, has tried for as long
+    as a release may take.
+    """
     plan = book.plan
     if event.outcome is not Outcome.INCOMPLETE or plan.kind != "promote" or plan.first or book.taken:
         return
-    left = sorted(book.meant - book.home)
+    left = sorted(name for name in book.meant - book.home if not _home_by_itself(it, book, name))
     if left and it.now - book.turned_at < plan.budget.release:
         raise Violation(12, f"{book.id} gives up {it.now - book.turned_at:.0f} s after its decision, {left} not back")
+
+
+def _home_by_itself(it: Memory, book: Book, router: str) -> bool:
+    """While it could not be reached; or it would be, had its guard not died as well, and had nobody else written there."""
+    split = it.world.sites[router].split
+    weight = split.weight(book.plan.to.id) if split else 0
+    return router in it.away and (not weight or router in it.unguarded | it.meddled)
 
 
 def check_not_committed(it: Memory, book: Book) -> None:
@@ -117,7 +126,7 @@ LIMITS: dict[Phase, Callable[[Plan], float]] = {
     Phase.ACQUIRING: lambda plan: 60.0,
     Phase.PLACING: lambda plan: plan.budget.step,
     Phase.STARTING: lambda plan: plan.budget.step,
-    Phase.PROVING: lambda plan: plan.health.ready_within,
+    Phase.PROVING: lambda plan: plan.health.ready_within + 15.0,
     Phase.REHEARSING: lambda plan: 3 * plan.budget.deadman,
     Phase.ARMING: lambda plan: 3 * plan.budget.deadman,
     Phase.SHIFTING: lambda plan: plan.budget.deadman,

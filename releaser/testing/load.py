@@ -14,45 +14,19 @@ import random
 import signal
 import sys
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
-__all__ = ["Load", "Response", "Sent", "Traffic", "moments", "read_response", "run", "summary"]
+from releaser.testing.load_figures import UNFINISHED, Sent, summary
 
-FAILED_BY_US = (502, 503, 504)
-UNFINISHED = "unfinished"
-"""The client stopped before the answer came: nobody's fault."""
-
+__all__ = ["UNFINISHED", "Load", "Response", "Sent", "Traffic", "moments", "read_response", "run", "summary"]
 
 GRACE = 0.5
 """Seconds for what is under way when the client is stopped."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One request. `at`: seconds since the load began; `status` None where no answer came, and then `error` says why."""
-
-    id: str
-    at: float
-    latency: float
-    status: int | None = None
-    version: str = ""
-    error: str = ""
-    generation: str = ""
-    """The router's x-releaser-generation: which write of the split it went by."""
-
-    @property
-    def failed(self) -> bool:
-        """No answer, or 5xx."""
-        return self.error != UNFINISHED and (self.status is None or self.status >= 500)
-
-    @property
-    def failed_by_us(self) -> bool:
-        return self.error != UNFINISHED and (self.status is None or self.status in FAILED_BY_US)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +58,6 @@ class Response:
 
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-def summary(requests: Sequence[Sent]) -> dict[str, Any]:
-    """Counts over all and by version ("" where no version answered); latencies in seconds."""
-    latencies = sorted(sent.latency for sent in requests if sent.status is not None)
-
-    def counts(of: Sequence[Sent]) -> dict[str, int]:
-        return {
-            "requests": len(of),
-            "failed": sum(sent.failed for sent in of),
-            "failed_by_us": sum(sent.failed_by_us for sent in of),
-        }
-
-    return {
-        **counts(requests),
-        "unfinished": sum(sent.error == UNFINISHED for sent in requests),
-        "versions": {
-            version: counts([sent for sent in requests if sent.version == version])
-            for version in sorted({sent.version for sent in requests})
-        },
-        "statuses": dict(sorted(Counter(str(sent.status or sent.error) for sent in requests).items())),
-        "latency": {name: _quantile(latencies, share) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))},
-    }
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float | None:
-    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 6) if ordered else None
 
 
 def moments(traffic: Traffic) -> Iterator[float]:

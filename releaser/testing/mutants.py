@@ -43,10 +43,10 @@ class Caught:
         return f"{self.name:42} invariant {self.invariant:2} seed {self.seed} in {self.seconds:5.1f} s   {self.what}"
 
 
-def try_all(patches: Iterable[Path], *, seeds: int, first: int = 0, workers: int = 2) -> list[Caught]:
-    """Every patch against `seeds` seeds from `first` on, `workers` at once, in the order of their names."""
+def try_all(patches: Iterable[Path], *, seeds: int, workers: int = 2) -> list[Caught]:
+    """Every patch against the first `seeds` seeds, `workers` at once, in the order of their names."""
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(partial(try_one, seeds=seeds, first=first), sorted(patches)))
+        return list(pool.map(partial(try_one, seeds=seeds), sorted(patches)))
 
 
 def try_one(patch: Path, *, seeds: int, first: int = 0) -> Caught:

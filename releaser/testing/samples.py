@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from releaser.core import events as e
+from releaser.core.absent import Missing
 from releaser.core.commands import Place, Settle, Shift, Start, Stop
 from releaser.core.events import Entry, Event
 from releaser.core.plan import Approval, Expected, Plan, RouterRef, Step, TargetRef, Undo
-from releaser.core.values import Counts, Moment, Outcome, Release, Split, Verdict
+from releaser.core.values import Agreement, Counts, Moment, Outcome, Release, Split, Verdict
 
 __all__ = ["BAD_RELEASE", "GOOD_RELEASE", "NEW", "OLD", "ONE_OF_EACH", "PLAN", "entries"]
 
@@ -47,9 +48,11 @@ _OPENING: tuple[Event, ...] = (
     e.Shifted("web/lb1", QUARTER, 7003, 0.08),
 )
 
+_SHARE = e.Share("web/lb1", 25, 800, 3200, 0.21, 0.294, Agreement.OPEN)
+
 GOOD_RELEASE: tuple[Event, ...] = (
     *_OPENING,
-    e.Judged(0, Verdict.GOOD, "not worse than 1.4.1", e.Figures(Counts(800, 2), Counts(2400, 5), 0.1, 3.4)),
+    e.Judged(0, Verdict.GOOD, "not worse than 1.4.1", e.Figures(Counts(800, 2), Counts(2400, 5), 0.1, 3.4), (_SHARE,)),
     e.Passed(0, "judge", "not worse than 1.4.1"),
     e.ApprovalAsked(0, "ops", 3600.0),
     e.Approved(0, "grace", "looks fine"),
@@ -76,6 +79,7 @@ BAD_RELEASE: tuple[Event, ...] = (
 ONE_OF_EACH: tuple[Event, ...] = (
     *GOOD_RELEASE[:13],
     GOOD_RELEASE[13],
+    e.LeftOut("web", NEW.id, (Missing("app3", "failed", "not ready within 60 s: 503"),), 2),
     e.ApprovalAsked(0, "ops", 3600.0),
     e.Asked("advance", "ada", "known good", to=100, step=0),
     e.Approved(0, "grace", "looks fine"),

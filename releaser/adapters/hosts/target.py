@@ -1,7 +1,7 @@
 """How does one order to a target become the same order to each of its hosts? The port Target over one shell a host."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -13,7 +13,7 @@ from releaser.adapters.hosts.progress import Progress
 from releaser.adapters.hosts.slot_states import slot_states
 from releaser.core.absent import Missing
 from releaser.core.values import Release, Slot
-from releaser.errors import FencedError
+from releaser.errors import FencedError, UnreachableError
 from releaser.ports import SlotState
 from releaser.shell import Shell
 from releaser.shell.questions import Question, Trouble
@@ -124,6 +124,17 @@ class HostsTarget:
         if not lenient or not answers.good or any(isinstance(one, FencedError) for one in answers.bad.values()):
             self._expect(f"start {release.id} in {slot}", answers)
         return going_without(answers)
+
+    def put_back(
+        self, release: str, slot: Slot, missing: Sequence[Missing], *, fence: int, within: float
+    ) -> tuple[Missing, ...]:
+        def one(_: str, shell: Shell, left: float) -> Json:
+            order = {"release": release, "slot": slot, "drain": self.options.drain}
+            return shell.call("target.put_back", self._order(fence, order), within=left)
+
+        chosen = {unready.host: self._shells[unready.host] for unready in missing}
+        answers = ask(chosen, one, parallel=self.options.parallel, within=within)
+        return tuple(_with_its_words(unready, answers) for unready in missing)
 
     def stop(self, release: str, slot: Slot, *, fence: int, after: float, within: float) -> None:
         """Each host's supervisor sees to it; what is under way then has `fleet.drain` seconds to end."""
@@ -236,3 +247,14 @@ class HostsTarget:
         return expect(
             f"{self.name}: {what}", answers, max_failed=options.max_failed, max_unreachable=options.max_unreachable
         )
+
+
+def _with_its_words(unready: Missing, answers: Answers[Json]) -> Missing:
+    """What its host says of it now; one that cannot be reached is not to blame on the release."""
+    error = answers.bad.get(unready.host)
+    if error is None:
+        return replace(unready, why=f"{unready.why}; {answers.good[unready.host]['printed']}")
+    if isinstance(error, FencedError):
+        raise error
+    why = f"{unready.why}; it could not be stopped there: {error.message.removeprefix(f'{unready.host}: ')}"
+    return replace(unready, how="unreachable" if isinstance(error, UnreachableError) else unready.how, why=why)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from releaser.adapters.probes.answers import BODY_LIMIT, NoAnswer
+from releaser.core.absent import Missing
 from releaser.core.values import Reading, Release, Slot
 
 __all__ = ["Endpoint", "HttpOptions", "HttpProbe", "Tls"]
@@ -74,6 +75,10 @@ class HttpOptions(BaseModel):
         left = {name: text for name, text in self.headers.items() if name not in headers}
         return self.model_copy(update={"headers": left, "status": "100-499", "version": "process"})
 
+    def any_answer(self) -> Self:
+        """Whether it answers at all, whatever it says."""
+        return self.model_copy(update={"headers": {}, "status": "100-599", "version": "process"})
+
     def accepts(self, status: int) -> bool:
         return any(low <= status <= high for low, high in _ranges(self.status))
 
@@ -127,25 +132,32 @@ class HttpProbe:
         where = endpoint.name
         left = until - monotonic()
         if left <= 0:
-            return Reading(None, f"{where}: there was no time left to ask")
+            return _bad(where, "there was no time left to ask", ours=True)
         server_name = self.options.tls.server_name or self.options.host
         url = f"{self.options.scheme}://{_bracketed(endpoint.address)}:{endpoint.ports[slot]}{self.options.path}"
         answer = self._client.get(url, server_name if self.options.scheme == "https" else None, until)
         if isinstance(answer, NoAnswer):
-            return Reading(None if answer.ours else False, f"{where}: {answer.why}")
+            return _bad(where, answer.why, ours=answer.ours)
         if not self.options.accepts(answer.status):
-            return Reading(False, f"{where}: {answer.status}")
+            return _bad(where, str(answer.status))
         return _judged(where, release, self.options.version, answer.headers, answer.body)
 
 
 def worst(readings: Sequence[Reading]) -> Reading:
     """A host that answers badly decides, then one that could not be asked, then the others."""
+    unwell = tuple(one for reading in readings for one in reading.unwell)
     for verdict in (False, None, True):
         found = [reading for reading in readings if reading.passed is verdict]
         if found:
             more = f" (and {len(found) - 1} more)" if verdict is not True and len(found) > 1 else ""
-            return Reading(verdict, found[0].detail + more, found[0].version)
+            return Reading(verdict, found[0].detail + more, found[0].version, unwell)
     return Reading(None, "there is no host to ask")
+
+
+def _bad(where: str, why: str, version: str = "", *, ours: bool = False) -> Reading:
+    """`ours`: it says nothing about the application."""
+    how: Literal["failed", "unknown"] = "unknown" if ours else "failed"
+    return Reading(None if ours else False, f"{where}: {why}", version, (Missing(where, how, why),))
 
 
 def _judged(where: str, release: Release, version: str, headers: Mapping[str, str], body: bytes | None) -> Reading:
@@ -155,14 +167,14 @@ def _judged(where: str, release: Release, version: str, headers: Mapping[str, st
         found = headers.get(version.removeprefix("header:"))
         problem = f"no header {version.removeprefix('header:')} in the answer"
     elif body is None:
-        return Reading(False, f"{where}: the answer is longer than {BODY_LIMIT} bytes, so no version was read")
+        return _bad(where, f"the answer is longer than {BODY_LIMIT} bytes, so no version was read")
     else:
         found = _at(body, version.split(".")[1:])
         problem = f"no text at {version} in the answer"
     if not found:
-        return Reading(False, f"{where}: {problem}, expected {release.version}")
+        return _bad(where, f"{problem}, expected {release.version}")
     if found != release.version:
-        return Reading(False, f"{where}: answers as version {found[:80]!r}, expected {release.version}", found[:80])
+        return _bad(where, f"answers as version {found[:80]!r}, expected {release.version}", found[:80])
     return Reading(True, "", found)
 
 

@@ -94,44 +94,27 @@ def _haproxy(
     binary: str,
     log: str | None,
 ) -> ManagedRouter:
-    config = str(directory / "haproxy.cfg")
-    control = options.socket or str(directory / "haproxy.sock")
-    state, mapped = (
-        options.state_file or str(directory / "servers.state"),
-        options.map or str(directory / "generation.map"),
-    )
-    if len(control.encode()) > SOCKET_LENGTH:
-        raise ConfigError(
-            f"the path of HAProxy's socket is longer than {SOCKET_LENGTH} bytes: {control}",
-            fix=("use a shorter path for the environment", "name a short one in router.socket"),
-            code="socket-path",
-        )
-    servers = {_server(options, slot): upstreams[slot] for slot in SLOTS}
+    config, control = str(directory / "haproxy.cfg"), _bindable(options.socket or str(directory / "haproxy.sock"))
+    state = options.state_file or str(directory / "servers.state")
+    mapped = options.map or str(directory / "generation.map")
     whole = haproxy_config.configuration(
         listen=_listen(options),
         socket=control,
         state_file=state,
         map_file=mapped,
         backend=options.backend,
-        servers=servers,
+        servers={_server(options, slot): upstreams[slot] for slot in SLOTS},
         timeout=options.timeout,
         log=log,
     )
+    info = {"do": "socket", "path": control, "send": "show info", "expect": "Name: HAProxy.*", "within": ANSWER_WITHIN}
     told = {"socket": control, "state_file": state, "map": mapped, "log": log}
     return ManagedRouter(
         kind="haproxy",
         argv=(binary, "-db", "-f", config),
         fresh={config: whole},
         kept={state: haproxy_config.EMPTY_STATE, mapped: haproxy_config.generation_map(0)},
-        ready=(
-            {
-                "do": "socket",
-                "path": control,
-                "send": "show info",
-                "expect": "Name: HAProxy.*",
-                "within": ANSWER_WITHIN,
-            },
-        ),
+        ready=(info,),
         dialect=HAProxyRouter(options.model_copy(update=told)),
     )
 
@@ -211,6 +194,17 @@ def _listen(options: Options) -> tuple[str, int]:
     if options.listen is None:
         raise ConfigError("a router that releaser runs needs the port that users reach", fix=("router.listen: 8080",))
     return (options.address, options.listen)
+
+
+def _bindable(socket: str) -> str:
+    """The path itself, if a Unix socket can have it."""
+    if len(socket.encode()) > SOCKET_LENGTH:
+        raise ConfigError(
+            f"the path of HAProxy's socket is longer than {SOCKET_LENGTH} bytes: {socket}",
+            fix=("use a shorter path for the environment", "name a short one in router.socket"),
+            code="socket-path",
+        )
+    return socket
 
 
 def _server(options: HAProxyOptions, slot: Slot) -> str:

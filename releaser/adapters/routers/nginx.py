@@ -12,7 +12,7 @@ from releaser.adapters.routers.options import Address, RouterOptions
 from releaser.adapters.routers.request_lines import Requests, requests_of
 from releaser.adapters.routers.slots import shares, split_of
 from releaser.core.latency import EDGES
-from releaser.core.values import SLOTS, Binding, Counts, Slot, Split
+from releaser.core.values import LONG, SLOTS, Binding, Counts, Slot, Split
 from releaser.errors import FailedError
 from releaser.ports import RouterState
 
@@ -113,4 +113,5 @@ class NginxRouter:
 
 
 def _counts(found: Requests) -> Counts:
-    return Counts(found.completed, found.failed, 0, found.causes(), found.latency())
+    latency = found.latency()
+    return Counts(found.completed, found.failed, 0, found.causes(), latency, latency.beyond(LONG) if latency else 0)

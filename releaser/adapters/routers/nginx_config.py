@@ -11,6 +11,8 @@ GENERATION_PATH = "/releaser"
 MARK = re.compile(r"generation (?P<generation>\d+) blue (?P<blue>\d+) green (?P<green>\d+)")
 """What the generation endpoint answers: the very configuration that its worker applies."""
 NOBODY = "none"
+TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+"""What nginx buffers in files, each in a directory that only root may write unless it is named."""
 
 
 def mark(generation: int, weights: Mapping[Slot, int]) -> str:
@@ -60,7 +62,6 @@ def configuration(
     """A whole nginx.conf for an nginx in the foreground that needs no root. No retries: each request counts once, for the
     release that got it. max_fails=0: an application that fails is the judge's business, not nginx's.
     """
-    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     lines = [
         "daemon off;",
         "worker_processes 2;",
@@ -69,7 +70,7 @@ def configuration(
         f"error_log {directory}/error.log warn;",
         "events { worker_connections 4096; }",
         "http {",
-        *(f"  {name}_temp_path {directory}/temp-{name};" for name in temporary),
+        *(f"  {name}_temp_path {directory}/temp-{name};" for name in TEMPORARY),
         "  access_log off;",
         "  log_format releaser '$releaser_slot $status $request_time $upstream_addr';",
         "  server_tokens off;",
@@ -79,24 +80,31 @@ def configuration(
         ),
         '  map $http_upgrade $releaser_upgrade { default upgrade; "" ""; }',
         f"  include {included};",
-        "  server {",
-        f"    listen {listen[0]}:{listen[1]};",
-        f"    access_log {log} releaser;",
-        "    keepalive_timeout 300s;",
-        "    keepalive_requests 1000000;",
-        "    location / {",
-        "      add_header x-releaser-generation $releaser_generation always;",
-        f"      if ($releaser_slot = {NOBODY}) {{ return 503; }}",
-        f"      proxy_pass http://{upstream}_$releaser_slot;",
-        "      proxy_http_version 1.1;",
-        "      proxy_set_header Upgrade $http_upgrade;",
-        "      proxy_set_header Connection $releaser_upgrade;",
-        "      proxy_set_header Host $http_host;",
-        "      proxy_next_upstream off;",
-        "      proxy_connect_timeout 1s;",
-        f"      proxy_read_timeout {timeout};",
-        "    }",
-        "  }",
+        *(f"  {line}" for line in _server(listen, log, upstream, timeout)),
         "}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _server(listen: tuple[str, int], log: str, upstream: str, timeout: str) -> list[str]:
+    """What users reach: each request goes to the slot that the include has drawn for it, once."""
+    return [
+        "server {",
+        f"  listen {listen[0]}:{listen[1]};",
+        f"  access_log {log} releaser;",
+        "  keepalive_timeout 300s;",
+        "  keepalive_requests 1000000;",
+        "  location / {",
+        "    add_header x-releaser-generation $releaser_generation always;",
+        f"    if ($releaser_slot = {NOBODY}) {{ return 503; }}",
+        f"    proxy_pass http://{upstream}_$releaser_slot;",
+        "    proxy_http_version 1.1;",
+        "    proxy_set_header Upgrade $http_upgrade;",
+        "    proxy_set_header Connection $releaser_upgrade;",
+        "    proxy_set_header Host $http_host;",
+        "    proxy_next_upstream off;",
+        "    proxy_connect_timeout 1s;",
+        f"    proxy_read_timeout {timeout};",
+        "  }",
+        "}",
+    ]

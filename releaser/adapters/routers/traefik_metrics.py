@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from math import inf
 
 from releaser.core.latency import Latency
-from releaser.core.values import Counts
+from releaser.core.values import LONG, Counts
 
 __all__ = ["Metrics"]
 
@@ -33,7 +33,9 @@ class Metrics:
         """`service` as Traefik names it, with its provider: "blue@file"."""
         codes = self._codes.get(service, Counter())
         causes = {code: number for code, number in codes.items() if code >= "500"}
-        return Counts(codes.total(), sum(causes.values()), 0, tuple(sorted(causes.items())), self._latency(service))
+        latency = self._latency(service)
+        long = latency.beyond(LONG) if latency else 0
+        return Counts(codes.total(), sum(causes.values()), 0, tuple(sorted(causes.items())), latency, long)
 
     def _latency(self, service: str) -> Latency | None:
         """A service that nobody asked yet has no buckets: its edges are those of any other. None: there is no other."""

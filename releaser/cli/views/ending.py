@@ -74,6 +74,8 @@ def _routers(r: Rollout) -> list[Line]:
     lines += [
         row("serves", f"{name}: ", ("not ours to write any more", "warn")) for name in sorted(r.lost - set(r.seen))
     ]
+    if r.outcome is Outcome.INCOMPLETE:
+        lines += [row("serves", f"{name}: ", ("not known, it did not answer", "bad")) for name in sorted(r.astray())]
     return lines
 
 

@@ -1,6 +1,6 @@
 """What speaks for and against the candidate, in plain numbers?"""
 
-from math import exp, log, sqrt
+from math import exp, log
 from typing import TYPE_CHECKING
 
 from releaser.cli.follow import Following
@@ -14,7 +14,7 @@ from releaser.core.values import Counts, Verdict
 if TYPE_CHECKING:
     from releaser.core.events import Figures
 
-__all__ = ["error_rate", "evidence_lines", "odds", "seen_share", "soon"]
+__all__ = ["error_rate", "evidence_lines", "odds", "soon"]
 
 VERDICTS: dict[Verdict, Style] = {Verdict.GOOD: "good", Verdict.BAD: "bad", Verdict.NO_DATA: "warn"}
 
@@ -37,22 +37,6 @@ def odds(log_e: float) -> str:
         return "over 1,000,000 to 1"
     paid = round(exp(log_e), 1)
     return f"{paid:,.0f} to 1" if paid >= 10 else f"{paid:.1f} to 1"
-
-
-def seen_share(following: Following) -> tuple[float, float] | None:
-    """(percent, plus or minus two standard errors) of requests that the candidate answered in this step."""
-    r = following.rollout
-    if r is None or r.judged is None or r.judged.step != r.step:
-        return None
-    from releaser.core.events import Figures
-
-    here, base = r.judged.figures, following.step_figures or Figures()
-    candidate = here.candidate.completed - base.candidate.completed
-    total = candidate + here.stable.completed - base.stable.completed
-    if candidate < 0 or total <= 0:
-        return None
-    share = candidate / total
-    return 100 * share, 200 * sqrt(max(share * (1 - share), 1 / total) / total)
 
 
 def soon(following: Following, wall: float) -> str:

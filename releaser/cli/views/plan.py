@@ -1,16 +1,32 @@
 """What will promote do? Steps, times, what each step can see, and the way back with its measured time."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from releaser.cli.lines import KEYS, Line, aligned, line, row
 from releaser.cli.plan_file import Sees
 from releaser.cli.render import day_time
+from releaser.cli.views.latency import untimed_lines
 from releaser.cli.views.names import names_of
+from releaser.cli.views.secrets import secret_lines
+from releaser.config.environment import Environment
+from releaser.core.codec import plan_digest
 from releaser.core.phrases import say_seconds
 from releaser.core.plan import Plan, Step
 
-__all__ = ["plan_lines", "refusal_lines"]
+if TYPE_CHECKING:
+    from releaser.engine.resolve import Resolved
+
+__all__ = ["plan_lines", "plan_screen", "refusal_lines"]
+
+
+def plan_screen(plan: Plan, sights: Sequence[Sees], environment: Environment, secrets: "Resolved") -> list[Line]:
+    """All that is shown of a plan, by `plan` and before a release begins alike."""
+    return [
+        *plan_lines(plan, sights, plan_digest(plan)),
+        *secret_lines(environment, secrets.versions, secrets.concerns),
+        *untimed_lines(environment),
+    ]
 
 
 def plan_lines(plan: Plan, sights: Sequence[Sees], digest: str) -> list[Line]:

@@ -5,8 +5,9 @@ import math
 from releaser.cli.follow import Following
 from releaser.cli.lines import Line, Span, Style, line, row
 from releaser.cli.render import clock_time
-from releaser.cli.views.evidence import evidence_lines, seen_share
+from releaser.cli.views.evidence import evidence_lines
 from releaser.cli.views.names import names_of
+from releaser.cli.views.shares import candidate_share, strays
 from releaser.core.limits import phase_limit
 from releaser.core.phrases import callings, say_seconds, say_split
 from releaser.core.rollout import BACKWARD, Phase, Rollout
@@ -78,11 +79,12 @@ def traffic_line(following: Following) -> Line | None:
         return None
     call = callings(r.plan)
     shares = [say_split(split, call) for split in dict.fromkeys(r.seen.values())]
-    seen = seen_share(following) if r.plan.steps[r.step].weight < 100 else None
-    observed = f"   seen: {names_of(r.plan)[0]} {seen[0]:.1f}±{seen[1]:.1f} %" if seen else ""
+    share = candidate_share(r) if not r.turned else ""
+    observed = f"   observed: {names_of(r.plan)[0]} {share}" if share else ""
     away = ", ".join(sorted(r.lost))
     differ: Span = ("   routers differ", "warn") if len(shares) > 1 else ("", "")
-    return row("traffic", "set: ", " | ".join(shares), observed, differ, f"   not ours: {away}" if away else "")
+    gone = f"   not ours: {away}" if away else ""
+    return row("traffic", "set: ", " | ".join(shares), observed, *strays(r), differ, gone)
 
 
 def limit_left(following: Following, wall: float) -> float | None:

@@ -7,9 +7,10 @@ from releaser.cli.bringing_back import named
 from releaser.cli.lines import Line, Span, line, row
 from releaser.cli.render import clock_time
 from releaser.cli.status_of import State, Status
-from releaser.cli.views.evidence import error_rate, seen_share, soon
+from releaser.cli.views.evidence import error_rate, soon
 from releaser.cli.views.latency import latency_lines, most
 from releaser.cli.views.names import names_of, version_of
+from releaser.cli.views.shares import candidate_share, stable_share, strays
 from releaser.core.phrases import say_seconds, say_split
 from releaser.core.values import Split
 from releaser.store.summaries import Summary
@@ -100,7 +101,7 @@ def _traffic(status: Status) -> list[str | Span]:
             f"{name}: {say_split(state.split, version_of)}   "
             for name, state in sorted(status.observed.routers.items())
         ]
-    return [_shares(status, splits[0]), "   ", *_routers(status)]
+    return [_shares(status, splits[0]), "   ", *_routers(status), *strays(status.following.rollout)]
 
 
 def _by_target(status: Status) -> dict[str, str]:
@@ -116,14 +117,12 @@ def _by_target(status: Status) -> dict[str, str]:
 def _shares(status: Status, split: Split | None) -> str:
     if split is None:
         return "nothing serves here yet"
-    seen, r = seen_share(status.following), status.following.rollout
+    r = status.following.rollout
+    going = r if r and not r.finished and not r.turned else None
     parts = []
     for release, weight in split.weights:
-        share = ""
-        if seen and r:
-            mine = seen[0] if release == r.plan.to.id else 100 - seen[0]
-            share = f" / {mine:.1f}±{seen[1]:.1f} seen"
-        parts.append(f"{version_of(release)}  {weight} set{share}")
+        share = candidate_share(going) if going and release == going.plan.to.id else stable_share(going)
+        parts.append(f"{version_of(release)}  set {weight} %" + (f", observed {share}" if share else ""))
     return "   ".join(parts)
 
 

@@ -56,6 +56,10 @@ class ReleaseTally:
     _last: Counts = field(default_factory=Counts)
     _history: deque[tuple[float, int]] = field(default_factory=deque)
 
+    @property
+    def dealt(self) -> int:
+        return self.begun - self._last.long
+
     def fell(self, counts: Counts) -> bool:
         """Whether the counters went down: the router or its counters started anew."""
         return counts.completed < self._last.completed or counts.failed < self._last.failed
@@ -103,6 +107,12 @@ class RouterTally:
     def begun(self) -> int:
         """Requests sent to the candidate, in this router's own count."""
         return self._tallies[0].begun
+
+    @property
+    def dealt(self) -> tuple[int, int]:
+        """Requests dealt out to the candidate and to stable, finished or not, without those that may be older than the split."""
+        candidate, stable = self._tallies
+        return candidate.dealt, stable.dealt
 
     @property
     def total(self) -> Block:

@@ -86,6 +86,10 @@ class Evidence:
                 self._weigh(block, at)
         return tally.begun > before
 
+    def dealt(self, router: str) -> tuple[int, int]:
+        """Requests that this router dealt out to the candidate and to stable since its counters began."""
+        return self._routers[router].dealt
+
     def passed(self) -> bool:
         """Whether this step's traffic is enough to say that the candidate is good; at 100 % traffic is all that is asked for."""
         rule, here = self._plan.judging, self.here

@@ -4,16 +4,17 @@ Bad: the evidence against it is enough, or its probes fail. No data: nobody answ
 this step is enough, its probes pass and its time is over. Otherwise it is not known yet, and that is neither a pass nor a fail.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from releaser.core.analysis.counting import Block
 from releaser.core.analysis.evidence import Evidence, tolerance
 from releaser.core.analysis.health import ProbeRun
-from releaser.core.analysis.wording import against, answered, span
-from releaser.core.events import Figures
-from releaser.core.plan import Plan
+from releaser.core.analysis.share import Observed
+from releaser.core.analysis.wording import against, answered, sends, span
+from releaser.core.events import Figures, Share
+from releaser.core.plan import Plan, RouterRef
 from releaser.core.record import record
-from releaser.core.values import Counts, Reading, Verdict
+from releaser.core.values import Agreement, Counts, Reading, Verdict
 
 __all__ = ["Judge", "Judgement"]
 
@@ -42,6 +43,7 @@ class Judge:
         self._probes = {target.name: ProbeRun() for target in plan.targets}
         self._known = frozenset(router.name for router in plan.routers)
         self._heard: dict[str, float] = {}  # router -> its last answer
+        self._unread: dict[str, str] = {}  # router -> why there was none since
         self._arrived = 0.0  # the last request to the candidate
         self._patience = (max(SILENCE, 3 * plan.poll), max(SILENCE, 3 * plan.health.every))  # counters, probes
         self._candidate, self._stable = _names(plan)
@@ -54,20 +56,24 @@ class Judge:
         for run in self._probes.values():
             run.begin()
 
-    def counted(self, router: str, counts: Mapping[str, Counts] | None, at: float) -> None:
-        """One router's cumulative counters by release, read at `at`; None: it gave no answer.
+    def counted(self, router: str, counts: Mapping[str, Counts] | None, at: float, why: str = "") -> None:
+        """One router's cumulative counters by release, read at `at`; None: it gave no answer, for the reason `why`.
 
         Without stable's the answer is none: what is named only later would look like traffic of this step.
         """
         if router not in self._known:
             raise KeyError(router)
         if counts is None or self._plan.origin not in counts or at < self._begun or not self._compared:
+            self._unread[router] = why
             return
+        self._unread.pop(router, None)
         if self._silence(self._heard.get(router), at) > self._patience[0]:
             self._unbroken = at
         self._heard[router] = at
         self._readings[router] = self._readings.get(router, 0) + 1
-        if self._evidence.counted(router, counts, at):
+        sent_to_candidate = self._evidence.counted(router, counts, at)
+        self._observed[router].count(*self._evidence.dealt(router))
+        if sent_to_candidate:
             if at - self._arrived > NOBODY:
                 self._unbroken = at
             self._arrived = at
@@ -78,6 +84,15 @@ class Judge:
         if reading.passed is not None and self._silence(run.answered, at) > self._patience[1]:
             self._unbroken = at
         run.read(reading, at)
+
+    @property
+    def astray(self) -> tuple[str, ...]:
+        """The routers that send another share than they were told."""
+        return tuple(router for router, observed in self._observed.items() if observed.astray)
+
+    def shares(self) -> tuple[Share, ...]:
+        """What each router was told in this step, and what its requests show."""
+        return tuple(share for observed in self._observed.values() if (share := observed.share()))
 
     def verdict(self, at: float) -> Judgement:
         """What is known at `at`. Bad wins over no data, no data over good."""
@@ -98,8 +113,17 @@ class Judge:
         self._arrived = max(self._arrived, at)
         self._readings: dict[str, int] = {}  # router -> its answers in this step
         wave = self._step.wave
+        self._observed = {  # of every router: one that is asked about has moved, in this step or in an earlier one
+            router.name: Observed(router.name, self._told(step, router), sticky=router.sticky)
+            for router in self._plan.routers
+        }
         self._routers = [router.name for router in self._plan.routers if router.wave == wave]
         self._targets = [target.name for target in self._plan.targets if target.wave == wave]
+
+    def _told(self, step: int, router: RouterRef) -> int:
+        """Whole percent for the candidate."""
+        split = self._plan.split_at(step, router)
+        return split.weight(self._plan.to.id) if split else 0
 
     def _silence(self, last: float | None, at: float) -> float:
         """Seconds since the last answer in this step, or since it began."""
@@ -121,7 +145,10 @@ class Judge:
         if self._compared:
             silent = min([self._silence(self._heard.get(router), at) for router in self._routers])
             if silent > self._patience[0]:
-                return f"the counters of {', '.join(self._routers)} have not answered for {span(silent)}"
+                names = ", ".join(self._routers)
+                return (
+                    f"the counters of {names} have not answered for {span(silent)}{self._unread_because(self._routers)}"
+                )
         for target in self._targets:
             silent = self._silence(self._probes[target].answered, at)
             if silent > self._patience[1]:
@@ -139,16 +166,27 @@ class Judge:
         for target, run in self._probes.items():
             if run.fails:
                 return f"the last health probe of {self._candidate} on {target} failed"
-        if self._compared:
-            for router in self._routers:
-                if self._silence(self._heard.get(router), at) > self._patience[0]:
-                    return f"the counters of {router} do not answer"
-                if self._readings.get(router, 0) < 2:
-                    return f"the counters of {router} have not been read twice in this step"
-            if not self._evidence.passed():
-                return f"{self._answers(self._evidence.here)} in this step: not known yet"
+        if self._compared and (why := self._why_not_counted(at)):
+            return why
         left = self._stay_until() - at
         return f"nothing speaks against {self._candidate}; it stays for {span(left)} more" if left > 0 else ""
+
+    def _why_not_counted(self, at: float) -> str:
+        """What the counters still lack for a pass; empty: nothing."""
+        for router in self._routers:
+            if self._silence(self._heard.get(router), at) > self._patience[0]:
+                return f"the counters of {router} do not answer{self._unread_because([router])}"
+            if self._readings.get(router, 0) < 2:
+                return f"the counters of {router} have not been read twice in this step"
+        for share in self.shares() if self.astray else ():
+            if share.agreement is Agreement.DISAGREES:
+                return sends(share, self._candidate)
+        return "" if self._evidence.passed() else f"{self._answers(self._evidence.here)} in this step: not known yet"
+
+    def _unread_because(self, routers: Iterable[str]) -> str:
+        """To follow the sentence; each reason once."""
+        said = dict.fromkeys(why for router in routers if (why := self._unread.get(router)))
+        return f": {'; '.join(said)}" if said else ""
 
     def _stay_until(self) -> float:
         """The earliest end of this step. The last one at 100 % is the bake, whole and without a gap in the data; a first

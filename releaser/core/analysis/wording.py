@@ -2,7 +2,10 @@
 
 from math import exp, log
 
-__all__ = ["against", "answered", "ratio", "span"]
+from releaser.core.events import Share
+from releaser.core.share import say_observed
+
+__all__ = ["against", "answered", "ratio", "sends", "span"]
 
 MOST = 1_000_000
 
@@ -17,6 +20,15 @@ def against(log_e: float) -> str:
     if log_e > log(MOST):
         return f"over {MOST:,} to 1 against"
     return f"{exp(log_e):,.0f} to 1 against"
+
+
+def sends(share: Share, candidate: str) -> str:
+    """Why a step does not pass whose router strays from its split."""
+    seen = say_observed(share.candidate, share.requests)
+    return (
+        f"{share.router} was told {share.weight} % and sends {seen} of {share.requests:,} requests to {candidate}: a rule of "
+        "its own or a server that it takes for dead decides there; mend that, or say router.sticky: true if users stay by design"
+    )
 
 
 def span(seconds: float) -> str:

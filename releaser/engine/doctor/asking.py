@@ -6,6 +6,7 @@ from posixpath import dirname
 from typing import Any
 
 from releaser.adapters.hosts.options import HostsOptions
+from releaser.adapters.routers.traefik_config import middleware
 from releaser.config.environment import Environment, Target
 from releaser.shell import Shell
 from releaser.shell.questions import Question
@@ -97,4 +98,12 @@ def _router_roles(target: Target, path: str) -> Iterator[tuple[str, str]]:
 def _router_request(kind: str, options: Any) -> Mapping[str, Any] | None:
     if kind == "haproxy":
         return {"haproxy": {"socket": options.socket, "map": options.map}}
-    return {"nginx": {"test": list(options.test)}} if kind == "nginx" else None
+    if kind == "nginx":
+        return {"nginx": {"test": list(options.test)}}
+    if kind == "envoy":
+        return {"envoy": {"admin": options.admin, "rds": options.rds, "route": options.route}}
+    if kind == "traefik":
+        asked = {"url": options.sample.url, "host": options.sample.host}
+        named = {"service": options.service, "middleware": middleware(options.service)}
+        return {"traefik": {"api": options.api, "file": options.file, "sample": asked, **named}}
+    return None

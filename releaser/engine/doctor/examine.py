@@ -116,7 +116,7 @@ def _of_routers(
         if not one.routes or isinstance(told[one.label], ReleaserError):
             continue
         ledger = looked.ledgers[name]
-        settings = list(setting_findings(one, target.router.kind, target.router.options, told[one.label]))
+        settings = list(setting_findings(one, target.router, told[one.label]))
         yield from settings
         yield ledger_finding(one.label, ledger, session.name)
         if isinstance(ledger, ReleaserError):

@@ -6,15 +6,15 @@ from typing import Any
 
 from releaser.engine.doctor.finding import Finding, fail, ok, warn
 
-__all__ = ["haproxy_findings", "loads_states", "state_files"]
+__all__ = ["haproxy_findings", "keeps_users", "loads_states", "state_files"]
 
 Json = Mapping[str, Any]
 LOADS = "load-server-state-from-file"
 SECTIONS = frozenset({"global", "defaults", "frontend", "backend", "listen"})
 
 
-def haproxy_findings(where: str, options: Any, told: Json, user: str) -> Iterator[Finding]:
-    """The socket and its rights, and what of the configuration a rollback relies on."""
+def haproxy_findings(where: str, options: Any, told: Json, user: str, *, sticky: bool = False) -> Iterator[Finding]:
+    """The socket and its rights, and what of the configuration a rollback relies on. `sticky`: the environment says so."""
     trouble = _socket(where, options.socket, told, user)
     yield trouble or ok("socket", where, f"{options.socket} answers at level admin")
     if told["said"]:
@@ -29,6 +29,9 @@ def haproxy_findings(where: str, options: Any, told: Json, user: str) -> Iterato
         )
         return
     found = list(_settings(where, options, told))
+    if not sticky and (how := keeps_users(told["lines"], options.backend)):
+        stay = f"`{how}` keeps users with a server, so requests will not go by the split and no step will pass"
+        found.append(warn("settings", where, stay, "router.sticky: true, if that is meant"))
     yield from found or [
         ok("settings", where, f"{', '.join(told['files'])} loads server states from {options.state_file}")
     ]
@@ -96,7 +99,7 @@ def loads_states(lines: Sequence[str], backend: str) -> bool:
     for line in lines:
         words = line.split()
         if words[0] in SECTIONS:
-            section = words[0] if words[0] in ("global", "defaults") else " ".join(words[:2])
+            section = _section(words)
             if section == "defaults":
                 by_default = False
             elif section in (f"backend {backend}", f"listen {backend}"):
@@ -107,6 +110,22 @@ def loads_states(lines: Sequence[str], backend: str) -> bool:
             elif section in (f"backend {backend}", f"listen {backend}"):
                 own = words[1] == "global"
     return bool(own)
+
+
+def keeps_users(lines: Sequence[str], backend: str) -> str:
+    """What in the backend keeps a user with one server, such as `cookie shop`; empty: nothing."""
+    section = ""
+    for line in lines:
+        words = line.split()
+        if words[0] in SECTIONS:
+            section = _section(words)
+        elif words[0] in ("cookie", "stick") and section in (f"backend {backend}", f"listen {backend}"):
+            return " ".join(words[:2])
+    return ""
+
+
+def _section(words: Sequence[str]) -> str:
+    return words[0] if words[0] in ("global", "defaults") else " ".join(words[:2])
 
 
 def state_files(lines: Sequence[str]) -> list[str]:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from releaser.config.compile import GUARD_DELAY
 from releaser.config.kept import reboot_needs
+from releaser.config.obstacles import GUARD_DELAY
 from releaser.engine.doctor.finding import Finding, fail, ok, unknown, warn
 from releaser.engine.places import journal_path
 from releaser.errors import ConfigError, JournalCorruptError, JournalUnavailableError, RefusedError

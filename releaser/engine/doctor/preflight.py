@@ -72,7 +72,7 @@ def _of(
     router, name = environment.targets[asked.target].router, f"{asked.target}/{asked.host}"
     if asked.routes and not router.managed:
         ledger = looked.ledgers[name]
-        settings = list(setting_findings(asked, router.kind, router.options, facts))
+        settings = list(setting_findings(asked, router, facts))
         yield from settings
         yield ledger_finding(asked.label, ledger, environment.name)
         if not isinstance(ledger, ReleaserError) and not any(one.level == "FAIL" for one in settings):

@@ -3,23 +3,30 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from releaser.config.environment import Router
 from releaser.engine.doctor.asking import Asked
 from releaser.engine.doctor.finding import Finding, fail, ok, unknown, warn
 from releaser.engine.doctor.haproxy import haproxy_findings
 from releaser.engine.doctor.nginx import nginx_findings
+from releaser.engine.doctor.watched import envoy_findings, traefik_findings
 from releaser.errors import ReleaserError, UnknownError
 from releaser.ports import LedgerState, RouterState
 
 __all__ = ["guard_finding", "ledger_finding", "router_finding", "setting_findings"]
 
 
-def setting_findings(asked: Asked, kind: str, options: Any, told: Mapping[str, Any]) -> Iterator[Finding]:
+def setting_findings(asked: Asked, router: Router, told: Mapping[str, Any]) -> Iterator[Finding]:
     """Of a router of somebody's own, in the words of its kind."""
-    facts = told.get("router") or {}
+    facts, kind = told.get("router") or {}, router.kind
+    options: Any = router.options
     if kind == "haproxy" and "haproxy" in facts:
-        yield from haproxy_findings(asked.label, options, facts["haproxy"], told["user"])
+        yield from haproxy_findings(asked.label, options, facts["haproxy"], told["user"], sticky=router.sticky)
     if kind == "nginx" and "nginx" in facts:
         yield from nginx_findings(asked.label, options, facts["nginx"])
+    if kind == "envoy" and "envoy" in facts:
+        yield from envoy_findings(asked.label, options, facts["envoy"])
+    if kind == "traefik" and "traefik" in facts:
+        yield from traefik_findings(asked.label, options, facts["traefik"])
 
 
 def router_finding(where: str, said: RouterState | ReleaserError, *, idle: bool) -> Finding:

@@ -37,16 +37,37 @@ def test_an_environment_is_stopped_and_started_again(served: Cli) -> None:
     assert (again.code, again.document["outcome"]) == (0, "rolled_back"), again
     assert users_get(served) == 200
     assert served.status()["state"] == "serving"
+    assert served.run("status", "--check").code == 0, "nothing was taken back"
     assert served.run("down").code == 0
     assert served.run("down").document["stopped"] == []
 
 
+def run_of(cli: Cli) -> dict[str, list[int]]:
+    """The processes of the slot that serves."""
+    found: dict[str, list[int]] = json.loads((cli.root / ".releaser/demo/.releaser/run/blue.json").read_text())
+    return found
+
+
 def kill_the_application(cli: Cli) -> None:
     """Its supervisor first: it would start it again."""
-    run = json.loads(next((cli.root / ".releaser" / "demo" / ".releaser" / "run").glob("blue.json")).read_text())
+    run = run_of(cli)
     for role in ("supervisor", "child"):
         with suppress(ProcessLookupError):
             os.kill(run[role][0], signal.SIGKILL)
+
+
+def test_nothing_is_released_beside_a_version_that_hangs(served: Cli) -> None:
+    """Its process is there and its port accepts: only whoever asks for an answer notices."""
+    (hanging, *_) = run_of(served)["child"]
+    os.kill(hanging, signal.SIGSTOP)
+    try:
+        for verb in ("plan", "promote"):
+            refused = served.run(verb, "1.1.0")
+            assert (refused.code, refused.document["reason"]) == (6, "stable-down"), refused
+            assert "runs and gives no answer" in refused.document["message"]
+    finally:
+        os.kill(hanging, signal.SIGCONT)
+    assert served.run("plan", "1.1.0").code == 0
 
 
 def test_a_release_beside_a_dead_version_and_one_that_goes_on_by_itself(served: Cli) -> None:

@@ -1,10 +1,12 @@
 """`releaser doctor` against real hosts: what it says of a sound fleet, and that it leaves nothing there."""
 
+import shutil
 from collections import Counter
 
 import pytest
-from bad_fleets import nginx
+from bad_fleets import envoy, nginx, traefik
 from doctor_stage import Stage, stage
+from ssh_lab import until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
@@ -73,6 +75,70 @@ def test_an_nginx_that_uses_the_split_is_told_of_and_one_that_does_not_fails(rel
             code, document = released.run("doctor", "--host", released.site.balancer.address)
             (found,) = [one for one in document["findings"] if one["check"] == "settings"]
             assert (found["level"], said in found["found"]) == (level, True), found
+
+
+def settings(stage: Stage, *words: str) -> list[tuple[str, str, str]]:
+    """(level, code, text) of what doctor says of the load balancer's own configuration; a failure must say how to mend it."""
+    _, document = stage.run("doctor", "--host", stage.site.balancer.address, *words)
+    found = [one for one in document["findings"] if one["check"] in ("socket", "settings", "path")]
+    assert all(one["fix"] for one in found if one["level"] != "OK"), found
+    return [
+        (one["level"], one["code"], one["found"]) for one in found if one["check"] != "path" or one["level"] != "OK"
+    ]
+
+
+def failure(stage: Stage, *words: str) -> tuple[str, str]:
+    """(code, text) of the one that fails."""
+    ((code, said),) = [(code, said) for level, code, said in settings(stage, *words) if level == "FAIL"]
+    return code, said
+
+
+def set_router(**options: object) -> tuple[str, ...]:
+    return tuple(word for name, value in options.items() for word in ("--set", f"targets.web.router.{name}={value}"))
+
+
+def test_an_envoy_of_one_s_own_is_asked_what_it_reads_and_applies(released: Stage) -> None:
+    with envoy(released) as rds:
+        assert [level for level, _, _ in settings(released)] == ["OK", "OK"]
+        assert failure(released, *set_router(admin="127.0.0.1:1"))[0] == "admin"
+        other = rds.with_name("other.json")
+        shutil.copyfile(rds, other)
+        code, said = failure(released, *set_router(rds=other))
+        assert (code, str(rds) in said) == ("not-watched", True), said
+        assert failure(released, *set_router(route="other"))[0] == "route-name"
+        code, said = failure(released, *set_router(clusters="{ blue: shop-blue, green: nobody }"))
+        assert (code, "no cluster nobody" in said) == ("no-cluster", True), said
+        refused = rds.read_text().replace('"generation": 0', '"generation": 5').replace('"domains"', '"no_such_field"')
+        other.write_text(refused)
+        other.rename(rds)
+        code, said = failure(released)
+        assert (code, "says generation 5, and Envoy applies generation 0" in said) == ("stale", True), said
+        exit_code, document = released.run("plan", "1.1.0")
+        assert (exit_code, document["reason"]) == (6, "stale"), document
+        rds.unlink()
+        assert failure(released)[0] == "no-file"
+
+
+def test_a_traefik_of_one_s_own_is_asked_what_it_reads_and_applies(released: Stage) -> None:
+    with traefik(released) as watched:
+        ours, theirs = watched / "ours.yml", watched / "shop.yml"
+        before = theirs.read_text()
+        until(lambda: settings(released)[-1][0] == "OK")
+        assert failure(released, *set_router(api="127.0.0.1:1"))[0] == "api"
+        elsewhere = released.site.balancer.folder / "elsewhere.yml"
+        elsewhere.write_text(ours.read_text().replace('"0"', '"9"'))
+        code, said = failure(released, *set_router(file=elsewhere))
+        assert (code, "says generation 9, and Traefik applies generation 0" in said) == ("stale", True), said
+        elsewhere.unlink()
+        assert failure(released, *set_router(service="other"))[0] == "not-watched"
+        code, said = failure(released, *set_router(services="{ blue: shop-blue, green: nobody }"))
+        assert (code, "no service nobody" in said) == ("no-service", True), said
+        sample = "{ url: 'http://127.0.0.1:1/' }"
+        assert failure(released, *set_router(sample=sample))[0] == "sample"
+        theirs.write_text(before.replace('"service": "shop"', '"service": "shop-blue"'))
+        until(lambda: failure(released)[0] == "split-unused")
+        theirs.write_text(before.replace('"rule": "PathPrefix', '"rule": "NoSuchRule'))
+        until(lambda: failure(released)[0] == "route-error")
 
 
 AWAY = ("--set", "env.KEY=vault:secret/shop#key", "--set", "vault.address=https://127.0.0.1:9")

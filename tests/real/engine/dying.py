@@ -22,6 +22,7 @@ from releaser.adapters.hosts import target as _target  # noqa: F401 - what a rel
 from releaser.adapters.probes import http as _http  # noqa: F401 - as above
 from releaser.adapters.routers import managed as _managed  # noqa: F401 - as above
 from releaser.adapters.routers import site as _site  # noqa: F401 - as above
+from releaser.config.observed import Refusals
 from releaser.core import events as e
 from releaser.core.plan import Plan
 from releaser.core.rollout import Rollout
@@ -36,6 +37,7 @@ from releaser.store.sqlite import SqliteJournal
 NOWHERE = "nowhere"
 IN_THE_MIDDLE = 0.02
 """Seconds from the beginning of an effect to its "during": the agent on the host has begun by then and has not answered."""
+PLANS = 5
 CHANGING = frozenset({"acquire", "settle", "place", "start", "stop", "collect", "rehearse", "arm", "shift"})
 """The calls of ports that change something. A renewal is none of them: it comes whenever it likes."""
 
@@ -135,15 +137,21 @@ def opened(folder: Path, reaper: Reaper) -> Session:
 
 
 def promote(session: Session, version: str) -> Rollout:
-    plan = session.plan(version)
-    assert isinstance(plan, Plan), plan
-    return session.drive(plan)
+    return session.drive(planned(lambda: session.plan(version)))
 
 
 def rollback(session: Session) -> Rollout:
-    plan = session.plan_rollback(mark_bad=False, freeze=0.0)
-    assert isinstance(plan, Plan), plan
-    return session.drive(plan)
+    return session.drive(planned(lambda: session.plan_rollback(mark_bad=False, freeze=0.0)))
+
+
+def planned(make: Callable[[], object]) -> Plan:
+    """Asked again where a machine this busy gave no answer in time: that refusal is right, and says nothing of a death."""
+    for _ in range(PLANS):
+        made = make()
+        if not (isinstance(made, Refusals) and {one.code for one in made.items} == {"unreachable"}):
+            break
+    assert isinstance(made, Plan), made
+    return made
 
 
 def recover(session: Session) -> list[Rollout]:

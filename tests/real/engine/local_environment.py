@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from releaser.core import events as e
 from releaser.core.plan import Plan
 from releaser.core.rollout import Rollout
 from releaser.engine.session import Session, Show
-from releaser.testing import app
+from releaser.testing.app_artifact import write_artifact
 from releaser.testing.free_ports import free_ports
 from releaser.testing.load import Load, Sent, Traffic
 
@@ -39,6 +38,36 @@ fleet: {{ drain: 500ms, keep_warm: 10m }}
 playbook: quick
 freeze_after_rollback: 10m
 """
+TWO_ROUTERS = """\
+app: shop
+artifact: dist/shop-{{version}}
+versions: mutable
+targets:
+  web:
+    kind: hosts
+    connection: local
+    hosts: [local]
+    path: ./at
+    ports: {{ blue: {blue}, green: {green} }}
+    run: {{ command: "{python} app.py --port {{port}} --version {{version}}" }}
+    router: {{ kind: {router}, managed: true, listen: {listen}, hosts: [local] }}
+  mobile:
+    kind: hosts
+    connection: local
+    hosts: [local]
+    path: ./beside
+    ports: {{ blue: {other_blue}, green: {other_green} }}
+    run: {{ command: "{python} app.py --port {{port}} --version {{version}}" }}
+    router: {{ kind: {router}, managed: true, listen: {beside}, hosts: [local] }}
+waves: [ [mobile, web] ]
+probes:
+  up: {{ kind: http, version: "$.version", every: 200ms, timeout: 1s, passes: 2, fails: 2 }}
+  errors: {{ kind: router, every: 200ms }}
+fleet: {{ drain: 500ms, keep_warm: 10m }}
+playbook: quick
+freeze_after_rollback: 10m
+"""
+"""The same application twice, each time behind a router of its own: both move together."""
 PLAYBOOK = """\
 strategy: canary
 steps: [ { weight: 10%, at_least: 500ms }, { weight: 50%, at_least: 500ms }, { weight: 100% } ]
@@ -54,7 +83,6 @@ judge: { errors: { not_worse_than: 2x, within: 20% }, beta: 20% }
 budget: { step: 30s, release: 1m, rollback: 20s, deadman: 2s, ready: 30s }
 """
 """The same with less evidence: where it is not the judge that is looked at."""
-SHIM = "import runpy, sys\nsys.argv[0] = 'shop.py'\nsys.argv += {arguments!r}\nrunpy.run_path('shop.py', run_name='__main__')\n"
 
 
 class Story:
@@ -81,6 +109,8 @@ class Local:
     listen: int
     ports: Mapping[str, int]
     sessions: list[Session] = field(default_factory=list)
+    beside: int | None = None
+    """The port of a second router, before a target of its own."""
 
     def environ(self, machine: str = "here") -> dict[str, str]:
         return {**os.environ, "RELEASER_STATE": str(self.root / f"state-{machine}")}
@@ -91,11 +121,8 @@ class Local:
         return session
 
     def build(self, version: str, fault: str = "none") -> None:
-        artifact = self.root / "dist" / f"shop-{version}"
-        artifact.mkdir(parents=True)
-        shutil.copyfile(app.__file__, artifact / "shop.py")
-        arguments = ["--fault", fault, "--log", str(self.root / f"requests-{version}.log")]
-        (artifact / "app.py").write_text(SHIM.format(arguments=arguments))
+        log = str(self.root / f"requests-{version}.log")
+        write_artifact(self.root / "dist" / f"shop-{version}", "--fault", fault, "--log", log)
 
     def promote(
         self, version: str, fault: str = "none", *, react: Callable[[e.Entry], None] | None = None, **options: Any
@@ -132,8 +159,8 @@ class Local:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
 
-    def traffic(self, rate: float = 200.0) -> Load:
-        return Load(Traffic(f"http://127.0.0.1:{self.listen}/", rate=rate))
+    def traffic(self, rate: float = 200.0, *, listen: int | None = None) -> Load:
+        return Load(Traffic(f"http://127.0.0.1:{listen or self.listen}/", rate=rate))
 
     def split(self) -> dict[str, int]:
         """By version, as the router itself says."""
@@ -187,14 +214,17 @@ def failed_by_us(sent: list[Sent]) -> list[Sent]:
 
 
 @contextmanager
-def local_environment(router: str = "envoy", playbook: str = PLAYBOOK) -> Iterator[Local]:
+def local_environment(router: str = "envoy", playbook: str = PLAYBOOK, *, two: bool = False) -> Iterator[Local]:
+    """With `two` routers instead of one."""
     root = Path(tempfile.mkdtemp(prefix="rt-")).resolve()
-    blue, green, listen = free_ports(3)
-    local = Local(root, listen, {"blue": blue, "green": green})
+    names = ("blue", "green", "listen", "other_blue", "other_green", "beside")
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    slots = {slot: ports[slot] for slot in ("blue", "green")}
+    local = Local(root, ports["listen"], slots, beside=ports["beside"] if two else None)
     try:
         for kind in ("environments", "playbooks"):
             (root / kind).mkdir()
-        text = ENVIRONMENT.format(blue=blue, green=green, listen=listen, router=router, python=sys.executable)
+        text = (TWO_ROUTERS if two else ENVIRONMENT).format(router=router, python=sys.executable, **ports)
         (root / "environments" / "test.yaml").write_text(text)
         (root / "playbooks" / "quick.yaml").write_text(playbook)
         yield local

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +16,12 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from ssh_lab import PORT, Lab, Server, opened, until
+from fleet_balancer import balancer_of, haproxy, socket_command
+from ssh_lab import PORT, Lab, Server, opened
 
 from releaser.cli.demo_stage import clear
 from releaser.engine.session import Session
-from releaser.testing import app
+from releaser.testing.app_artifact import write_artifact
 from releaser.testing.free_ports import free_ports
 from releaser.testing.load import Load, Traffic
 
@@ -57,26 +58,6 @@ bake: 500ms
 judge: { errors: { not_worse_than: 2x, within: 20% }, beta: 20% }
 budget: { step: 60s, release: 4m, rollback: 20s, deadman: 10s, ready: 40s }
 """
-BALANCER = """\
-global
-  stats socket {site}/haproxy.sock mode 600 level admin
-  server-state-file {site}/servers.state
-defaults
-  mode http
-  timeout connect 1s
-  timeout client 30s
-  timeout server 10s
-  load-server-state-from-file global
-frontend users
-  bind {address}:{listen}
-  http-response set-header x-releaser-generation %[str(generation),map({site}/generation.map,0)]
-  default_backend shop
-backend shop
-  balance roundrobin
-  option http-server-close
-{servers}
-"""
-SHIM = "import runpy, sys\nsys.argv[0] = 'shop.py'\nsys.argv += {arguments!r}\nrunpy.run_path('shop.py', run_name='__main__')\n"
 
 
 @dataclass
@@ -113,9 +94,7 @@ class Fleet:
     def build(self, version: str, fault: str = "none") -> Path:
         artifact = self.root / "dist" / f"shop-{version}"
         if not artifact.exists():
-            artifact.mkdir(parents=True)
-            shutil.copyfile(app.__file__, artifact / "shop.py")
-            (artifact / "app.py").write_text(SHIM.format(arguments=["--fault", fault]))
+            write_artifact(artifact, "--fault", fault)
         return artifact
 
     def run(self, *words: str, machine: str = "here", output: str = "json") -> Answered:
@@ -199,16 +178,6 @@ class Fleet:
         return {row["srv_name"]: (int(row["srv_admin_state"]) == 0, int(row["srv_uweight"])) for row in rows}
 
 
-def socket_command(path: Path, line: str) -> str:
-    import socket
-
-    with socket.socket(socket.AF_UNIX) as channel:
-        channel.settimeout(10)
-        channel.connect(str(path))
-        channel.sendall(f"{line}\n".encode())
-        return b"".join(iter(lambda: channel.recv(65536), b"")).decode()
-
-
 @contextmanager
 def fleet(
     sizes: Mapping[str, int] | None = None, *, balancers: int = 2, policy: str = "parallel: 8", playbook: str = PLAYBOOK,
@@ -230,7 +199,7 @@ def fleet(
                 target = _target(lab, name, size, balancers)
                 made.targets[name] = target
                 for balancer in target.balancers:
-                    running.enter_context(_haproxy(target, balancer))
+                    running.enter_context(haproxy(balancer, target.listen, target.ports))
             _write(made, policy, playbook, waves or json.dumps([[name] for name in sizes]))
             try:
                 yield made
@@ -245,25 +214,7 @@ def _target(lab: Lab, name: str, size: int, balancers: int) -> Target:
     hosts = [lab.server() for _ in range(size)]
     numbers = free_ports(2 * size + 1)
     ports = {host.address: (numbers[2 * i], numbers[2 * i + 1]) for i, host in enumerate(hosts)}
-    return Target(name, hosts, [_balancer(lab) for _ in range(balancers)], numbers[-1], ports)
-
-
-def _balancer(lab: Lab) -> Server:
-    """Load balancers of one target have their files in the same places, so each of them sees its own there."""
-
-    def inside(server: Server) -> Sequence[str]:
-        (server.folder / "site").mkdir()
-        return _apart(server)
-
-    (lab.root / "lb").mkdir(exist_ok=True)
-    return lab.server(inside=inside)
-
-
-def _apart(server: Server) -> list[str]:
-    """A mount namespace in which ROOT/lb is the server's own folder."""
-    script = 'mount --bind "$0" "$1" && shift && exec "$@"'
-    site, common = server.folder / "site", server.folder.parent / "lb"
-    return ["unshare", "--mount", "sh", "-c", script, str(site), str(common)]
+    return Target(name, hosts, [balancer_of(lab) for _ in range(balancers)], numbers[-1], ports)
 
 
 def _write(made: Fleet, policy: str, playbook: str, waves: str) -> None:
@@ -291,30 +242,6 @@ def _write(made: Fleet, policy: str, playbook: str, waves: str) -> None:
     ):
         (made.root / kind).mkdir()
         (made.root / kind / file).write_text(text)
-
-
-@contextmanager
-def _haproxy(target: Target, balancer: Server) -> Iterator[None]:
-    """As the load balancer's own init system would run it: releaser did not start it, and does not end it."""
-    site, common = balancer.folder / "site", balancer.folder.parent / "lb"
-    (site / "servers.state").write_text("1\n")
-    (site / "generation.map").write_text("generation 0\n")
-    servers = [
-        f"  server {address}_{slot} {address}:{port} weight 0"
-        for address, both in target.ports.items()
-        for slot, port in zip(("blue", "green"), both, strict=True)
-    ]
-    text = BALANCER.format(site=common, address=balancer.address, listen=target.listen, servers="\n".join(servers))
-    (site / "haproxy.cfg").write_text(text)
-    with (site / "haproxy.log").open("wb") as log:
-        argv = [*_apart(balancer), "haproxy", "-db", "-f", str(common / "haproxy.cfg")]
-        process = subprocess.Popen(argv, stdout=log, stderr=log)
-    try:
-        until((site / "haproxy.sock").exists)
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 def eventually(condition: Callable[[], bool], within: float, what: str) -> None:

@@ -21,6 +21,24 @@ from full_disk import disk, may_mount
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
 HURRIED = PLAYBOOK.replace("step: 60s", "step: 15s").replace("{ weight: 50% }, ", "")
 ROOM = 96 << 20
+SICK = """\
+import os, runpy, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Sick(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(503)
+
+    def log_message(self, *said):
+        pass
+
+at = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+if at["--host"] == {host!r} and os.path.exists({sick!r}):
+    print("no database for", os.environ.get("TOKEN"), flush=True)
+    HTTPServer((at["--host"], int(at["--port"])), Sick).serve_forever()
+sys.argv[0] = "shop.py"
+runpy.run_path("shop.py", run_name="__main__")
+"""
 
 
 def test_beyond_the_allowance_the_fleet_is_as_it_was() -> None:
@@ -33,8 +51,10 @@ def test_beyond_the_allowance_the_fleet_is_as_it_was() -> None:
             _refused_start(site, hosts[3])
             _full_disk(site, full)
             _dead_after_the_plan(site, hosts[4])
+            _never_ready(site, hosts[5])
         assert [one for load in loads for one in load.results if one.failed_by_us] == []
         assert {one.version for load in loads for one in load.results} == {"1.0.0"}
+        _left_out(site, hosts[5])
 
 
 @contextmanager
@@ -82,6 +102,40 @@ def _dead_after_the_plan(site: Fleet, host: Server) -> None:
     assert told["outcome"] == "rolled_back", told
     assert f"1 of 6 hosts unreachable: {host.address} (" in told["message"], told["message"]
     _as_it_was(site)
+
+
+def _never_ready(site: Fleet, host: Server) -> None:
+    """It starts there and answers 503 for as long as it may: it is named with what it printed, without its secrets."""
+    (site.root / "playbooks" / "brief.yaml").write_text(HURRIED.replace("ready: 40s", "ready: 4s"))
+    (site.build("1.4.0") / "app.py").write_text(SICK.format(host=host.address, sick=str(host.home / "sick")))
+    (host.home / "sick").touch()
+    told = site.run("promote", "1.4.0", "--playbook", "brief", "--set", "env.TOKEN=sesame-9f31")
+    assert (told.code, told.document["outcome"]) == (3, "rolled_back"), told.document
+    why = f"1 host of one wave failed, 0 may: {host.address} (failed: not ready within 4 s: 503; it printed: "
+    assert why in told.document["message"]
+    assert "no database for ***" in told.document["message"]
+    assert "sesame" not in json.dumps(told.document)
+    _as_it_was(site)
+
+
+def _left_out(site: Fleet, host: Server) -> None:
+    """The same where the fleet allows one: the others get it, and it does not run there."""
+    with site.users() as loads:
+        told = site.run("promote", "1.4.0", "--playbook", "brief", "--set", "fleet.max_failed=1")
+    assert [one for load in loads for one in load.results if one.failed_by_us] == []
+    assert (told.code, told.document["outcome"]) == (0, "promoted"), told.document
+    (missing,) = told.document["missing"]
+    assert (missing["host"], missing["how"]) == (host.address, "failed")
+    assert site.servers("web")[f"{host.address}_green"] == (False, 0)
+    assert site.answers("web", 12) == {"1.4.0"}
+    eventually(lambda: _word(site, host) == "stopped", 20, "it is stopped there")
+    (host.home / "sick").unlink()
+    home = site.run("recover", "--set", "fleet.max_failed=1")
+    assert (home.code, [one["host"] for one in home.document["brought"]]) == (0, [host.address]), home.document
+
+
+def _word(site: Fleet, host: Server) -> str:
+    return next(one.hosts[host.address] for one in site.watcher.observe().slots["web"] if one.slot == SLOTS[1])
 
 
 def _after_the_plan(site: Fleet, act: Any) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from releaser.engine.session import Session
 from releaser.ports import Claim, Settling
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
-SLOW = PLAYBOOK.replace("{ weight: 50% }", "{ weight: 50%, at_least: 50s }")
+SLOW = PLAYBOOK.replace("{ weight: 50% }", "{ weight: 50%, at_least: 2m }").replace("step: 60s", "step: 3m")
+ASKING = SLOW.replace("2m }", "2m }, { weight: 75%, approve: { by: ops } }, { weight: 90%, at_least: 2m }")
 BRIEF = PLAYBOOK.replace("release: 4m, rollback: 20s, deadman: 10s", "release: 2s, rollback: 8s, deadman: 6s")
 
 
@@ -26,6 +27,7 @@ def site() -> Iterator[Fleet]:
     """1.0.0 answers through both load balancers."""
     with fleet({"web": 2}) as made:
         (made.root / "playbooks" / "slow.yaml").write_text(SLOW)
+        (made.root / "playbooks" / "asking.yaml").write_text(ASKING)
         (made.root / "playbooks" / "brief.yaml").write_text(BRIEF)
         for version in ("1.0.0", "1.1.0", "1.2.0"):
             made.build(version)
@@ -34,7 +36,7 @@ def site() -> Iterator[Fleet]:
 
 
 def test_the_second_one_is_refused_and_heard_through_the_inbox(site: Fleet) -> None:
-    with site.users(), site.spawned("promote", "1.1.0", "--playbook", "slow") as process:
+    with site.users(), site.spawned("promote", "1.1.0", "--playbook", "asking") as process:
         _until(process, "Judged")
         fences = _fences(site)
         second = site.run("promote", "1.2.0", machine="there")
@@ -45,6 +47,13 @@ def test_the_second_one_is_refused_and_heard_through_the_inbox(site: Fleet) -> N
         for verb, kind in (("pause", "Paused"), ("resume", "Resumed")):
             assert site.run(verb, machine="there").code == 0
             assert _until(process, kind)["by"] == "ada@there"
+        assert site.run("advance", "--reason", "seen enough", "--expect", "1.1.0/1", machine="there").code == 0
+        passed = _until(process, "Passed")
+        assert (passed["by"], passed["step"], passed["why"]) == ("ada@there", 0, "seen enough")
+        assert _until(process, "ApprovalAsked")["of"] == "ops"
+        assert site.run("approve", "--reason", "looked at it", machine="there").code == 0
+        assert _until(process, "Approved")["by"] == "ada@there"
+        assert _until(process, "StepBegun")["weight"] == 90
         assert site.run("abort", machine="there").code == 0
         assert _until(process, "TurnedBack")["by"] == "ada@there"
         assert process.wait(60) == 3

@@ -20,7 +20,7 @@ from machines import Machine, Network, network, until
 
 from releaser.adapters.routers.managed_program import binary
 from releaser.errors import ConfigError
-from releaser.testing import app
+from releaser.testing.app_artifact import write_artifact
 from releaser.testing.load import Sent
 
 __all__ = ["PLAYBOOK", "USERS", "Shop", "Users", "children", "heard", "shop"]
@@ -55,7 +55,6 @@ bake: 500ms
 judge: { errors: { not_worse_than: 2x, within: 20% }, beta: 20% }
 budget: { step: 60s, release: 3m, rollback: 20s, deadman: 10s, ready: 60s }
 """
-SHIM = "import runpy, sys\nsys.argv[0] = 'shop.py'\nsys.argv += {arguments!r}\nrunpy.run_path('shop.py', run_name='__main__')\n"
 
 
 @dataclass
@@ -84,11 +83,8 @@ class Shop:
         return self.network.machines[f"{name}.example.com"]
 
     def build(self, version: str, fault: str = "none") -> None:
-        artifact = self.root / "dist" / f"shop-{version}"
-        artifact.mkdir(parents=True)
-        shutil.copyfile(app.__file__, artifact / "shop.py")
-        arguments = ["--fault", fault, "--log", str(self.log(version))]
-        (artifact / "app.py").write_text(SHIM.format(arguments=arguments))
+        log = str(self.log(version))
+        write_artifact(self.root / "dist" / f"shop-{version}", "--fault", fault, "--log", log)
 
     def log(self, version: str) -> Path:
         """What both hosts wrote of that version's requests: the machines share the disk of the test."""
@@ -136,13 +132,13 @@ class Shop:
         }
 
     @contextmanager
-    def users(self, rate: float = 60.0, *options: str, at: Sequence[str] = ()) -> Iterator[Users]:
+    def users(self, rate: float = 60.0, *options: str, at: Sequence[str] = (), path: str = "/") -> Iterator[Users]:
         """As many on every load balancer, from a process of their own; what they saw is there at the end."""
         seen, outs = Users(), []
         processes = []
         for name in at or self.balancers:
-            outs.append(self.root / f"{name}.jsonl")
-            line = ["-m", "releaser.testing.load", f"http://{name}/", "--host", USERS, "--rate", str(rate)]
+            outs.append(self.root / f"{name}{path.replace('/', '-')}.jsonl")
+            line = ["-m", "releaser.testing.load", f"http://{name}{path}", "--host", USERS, "--rate", str(rate)]
             line += ["--name", name, "--out", str(outs[-1]), *options]
             processes.append(
                 subprocess.Popen(self.network.laptop.inside(sys.executable, *line), stdout=subprocess.DEVNULL)

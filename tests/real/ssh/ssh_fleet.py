@@ -19,7 +19,7 @@ from releaser.cli.demo_stage import clear
 from releaser.core.plan import Plan
 from releaser.core.rollout import Rollout
 from releaser.engine.session import Session
-from releaser.testing import app
+from releaser.testing.app_artifact import write_artifact
 from releaser.testing.free_ports import free_ports
 from releaser.testing.load import Load, Traffic
 
@@ -51,7 +51,6 @@ bake: 1s
 judge: { errors: { not_worse_than: 1.1x, within: 3% } }
 budget: { step: 60s, release: 4m, rollback: 10s, deadman: 6s, ready: 30s }
 """
-SHIM = "import runpy, sys\nsys.argv[0] = 'shop.py'\nsys.argv += {arguments!r}\nrunpy.run_path('shop.py', run_name='__main__')\n"
 
 
 @dataclass
@@ -72,10 +71,7 @@ class Fleet:
         return {**os.environ, "RELEASER_STATE": str(self.root / "state")}
 
     def build(self, version: str, fault: str = "none") -> None:
-        artifact = self.root / "dist" / f"shop-{version}"
-        artifact.mkdir(parents=True)
-        shutil.copyfile(app.__file__, artifact / "shop.py")
-        (artifact / "app.py").write_text(SHIM.format(arguments=["--fault", fault]))
+        write_artifact(self.root / "dist" / f"shop-{version}", "--fault", fault)
 
     def promote(self, version: str, fault: str = "none") -> Rollout:
         self.build(version, fault)

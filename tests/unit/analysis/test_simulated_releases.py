@@ -1,4 +1,4 @@
-"""The issue's figures, on few releases: `python bench/analysis.py` has them all."""
+"""The issue's figures, on few releases: `python -m bench.analysis` has them all."""
 
 import importlib.util
 import sys
@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-BENCH = Path(__file__).parents[3] / "bench" / "analysis.py"
+BENCH = Path(__file__).parents[3] / "bench" / "simulated.py"
 
 
 @pytest.fixture(scope="module")
 def bench() -> Any:
-    spec = importlib.util.spec_from_file_location("bench_analysis", BENCH)
+    spec = importlib.util.spec_from_file_location("bench_simulated", BENCH)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["bench_analysis"] = module
+    sys.modules["bench_simulated"] = module
     spec.loader.exec_module(module)
     return module
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from releaser.cli.main import run
+from releaser.config.environment import Target
 from releaser.core.values import Counts, Reading
 from releaser.engine.session import Session
 from releaser.engine.threads import together
 from releaser.engine.wiring import Wiring
 from releaser.onhost.clock import Now
-from releaser.ports import World
+from releaser.ports import Probe, World
 from releaser.testing.fakes_hosts import FakeHost, FakeProbe, FakeTarget
 from releaser.testing.fakes_line import DirectLine
 from releaser.testing.fakes_ports import site_ports
@@ -52,6 +53,8 @@ class FakeWiring(Wiring):
     """Wiring that leads to fakes."""
 
     fakes: World | None = None
+    answers: Probe | None = None
+    """Asks whether a release answers at all."""
 
     def world(self, journal_head: Callable[[], tuple[str, int, str] | None] = lambda: None) -> World:
         assert self.fakes is not None
@@ -59,6 +62,9 @@ class FakeWiring(Wiring):
 
     def finest(self, router: str) -> int:
         return 1
+
+    def answer_probe(self, target: Target) -> Probe | None:
+        return self.answers
 
     def run_local_routers(self) -> None:
         """There are none."""
@@ -73,6 +79,8 @@ class Place:
     """Versions that fail half of their requests."""
     sick: set[str] = field(default_factory=set)
     """Versions whose health probe fails."""
+    hung: set[str] = field(default_factory=set)
+    """Versions that accept and never answer."""
     environ: dict[str, str] = field(default_factory=dict)
     columns: int = 80
 
@@ -107,6 +115,9 @@ class Place:
     def health(self, host: FakeHost, release: Any) -> Reading:
         return Reading(release.version not in self.sick, "as told", release.version)
 
+    def any_answer(self, host: FakeHost, release: Any) -> Reading:
+        return Reading(release.version not in self.hung, "no answer in time", release.version)
+
     def meter(self) -> Mapping[str, Counts]:
         """PER_SECOND requests, divided as the router divides them."""
         now = time.monotonic()
@@ -120,7 +131,12 @@ class Place:
 
     def open(self, name: str | None, folder: Path, *, environ: Mapping[str, str], settings: Sequence[str]) -> Session:
         session = Session.open(name, folder, environ=environ, settings=settings)
-        session.wiring = FakeWiring(session.environment, session.registry, session.by, folder, fakes=self.world)
+        target = self.world.targets["web"]
+        hosts = target.hosts if isinstance(target, FakeTarget) else {"web1": self.host}
+        answers = FakeProbe(hosts, self.any_answer)
+        session.wiring = FakeWiring(
+            session.environment, session.registry, session.by, folder, fakes=self.world, answers=answers
+        )
         return session
 
     def run(self, *words: str, stdin: str = "") -> "Answered":

@@ -14,7 +14,7 @@ from cli_world import Place
 
 from releaser.cli.detach import check_may_detach, command_line
 from releaser.cli.follow import Following
-from releaser.cli.narrate import Narrator, StoryLines
+from releaser.cli.narrate import Narrator, StoryLines, said_once
 from releaser.cli.promotion import Wanted
 from releaser.cli.render import Screen
 from releaser.cli.run import Options, Run
@@ -115,7 +115,7 @@ def test_a_log_in_which_nothing_happens_beats_its_heart() -> None:
     run = Run(Screen(io.StringIO(), err, overflow=Path), io.StringIO(), {}, no_session)
     teller = StoryLines(run)
     teller.every = 0.05
-    narrator = Narrator(teller, Following())
+    narrator = Narrator(teller, Following(), said_once(run.screen))
     for entry in entries("r1", GOOD_RELEASE[:14]):
         narrator.tell(entry)
     until(lambda: "still watching at step 1 of 2" in err.getvalue())

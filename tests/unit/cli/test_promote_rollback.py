@@ -110,6 +110,18 @@ def test_plan_shows_saves_and_binds_promote_to_itself(place: Place, tmp_path: Pa
     assert outdated.document["reason"] == "outdated"
 
 
+def test_promote_shows_the_plan_that_plan_shows(place: Place) -> None:
+    """Also where nobody is asked: a CI's log then says what each step could have seen."""
+    released(place, "1.4.1")
+    planned = place.run("plan", "1.4.2").out.splitlines()
+    promoted = place.run("promote", "1.4.2").err.splitlines()
+    begun = promoted.index(planned[0])
+    shown = promoted[begun : begun + len(planned)]
+    assert [said[:12] for said in shown] == [said[:12] for said in planned]
+    assert all(any("the judge sees" in said for said in lines) for lines in (planned, shown))
+    assert shown[-1] == planned[-1]
+
+
 def test_plan_of_something_refused_is_6_and_offline_asks_nobody(place: Place) -> None:
     released(place, "1.4.1")
     place.run("freeze", "--reason", "week end", "--until", "2h")

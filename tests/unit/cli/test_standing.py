@@ -37,6 +37,30 @@ def test_a_person_who_knows_that_it_is_down_may_release(down: Place) -> None:
     assert down.site.split.weights[0][0].startswith("1.4.2-")
 
 
+@pytest.mark.parametrize("verb", ["plan", "promote"])
+def test_a_stable_release_that_runs_and_never_answers_is_down_too(place: Place, verb: str) -> None:
+    assert place.run("promote", "1.4.1").code == 0
+    place.hung.add("1.4.1")
+    before = place.digest()
+    refused = place.run(verb, "1.4.2", "-o", "json")
+    assert (refused.code, refused.document["reason"]) == (6, "stable-down")
+    assert "web: web1 runs and gives no answer" in refused.document["message"]
+    logs, anyway = refused.document["fix"]
+    assert logs.startswith("releaser logs -e production --release 1.4.1-")
+    assert "--stable-is-down" in anyway
+    assert place.digest() == before
+    assert place.run("plan", "1.4.2", "--stable-is-down").code == 0
+    same = place.run(verb, "1.4.1", "-o", "json")
+    assert (same.code, same.document["reason"], len(same.document["fix"])) == (6, "stable-down", 1)
+
+
+@pytest.mark.parametrize("verb", ["plan", "promote"])
+def test_a_stable_release_that_answers_with_errors_is_the_judges_business(place: Place, verb: str) -> None:
+    assert place.run("promote", "1.4.1").code == 0
+    place.sick.add("1.4.1")
+    assert place.run(verb, "1.4.2").code == 0
+
+
 def test_status_says_it_and_how_to_start_it_again(down: Place) -> None:
     shown = down.run("status")
     assert "DOWN 1.4.1-" in shown.out
@@ -53,6 +77,7 @@ def test_it_is_started_again_and_not_said_to_run_already(down: Place) -> None:
     back = down.run(*fix.split()[1:], "-o", "json")
     assert (back.code, back.document["outcome"], back.document["frozen"]) == (0, "rolled_back", None), back
     assert down.run("status").out.startswith("production  SERVING 1.4.1-")
+    assert down.run("status", "--check").code == 0  # nothing was taken back
     assert down.site.split == Split.all_to(back.document["release"])
     assert down.site.ledger["bad"] == {}
     assert down.run("promote", "1.4.1").code == 0

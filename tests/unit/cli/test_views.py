@@ -22,9 +22,11 @@ from releaser.config.compile_back import Choice
 from releaser.config.observed import Refusal
 from releaser.core import events as e
 from releaser.core.analysis.planner import sees
+from releaser.core.analysis.wording import sends
 from releaser.core.events import Event
 from releaser.core.plan import Undo
-from releaser.core.values import Counts, Split, Verdict
+from releaser.core.share import interval
+from releaser.core.values import Agreement, Counts, Split, Verdict
 from releaser.engine.observe import Observed
 from releaser.ports import Frozen, Holder, LedgerState, RouterState
 from releaser.store.summaries import Summary
@@ -65,7 +67,9 @@ def following(*events: Event) -> Following:
 
 def judged(log_bad: float, failed: int, verdict: Verdict = Verdict.INCONCLUSIVE) -> e.Judged:
     figures = e.Figures(Counts(2290, failed), Counts(6800, 14), log_bad, 0.4)
-    return e.Judged(0, verdict, "1.4.2 answered 71 of 2,290 with errors, 1.4.1 14 of 6,800: not known yet", figures)
+    share = e.Share("web/lb1", 25, 2290, 9090, *interval(2290, 9090), Agreement.AGREES)
+    why = "1.4.2 answered 71 of 2,290 with errors, 1.4.1 14 of 6,800: not known yet"
+    return e.Judged(0, verdict, why, figures, (share,))
 
 
 MIDWAY = (*GOOD_RELEASE[:13], judged(1.0, 30), judged(3.0, 71))
@@ -88,6 +92,22 @@ def test_the_live_view() -> None:
 )
 def test_the_live_view_in_other_states(name: str, events: tuple[Event, ...]) -> None:
     expect(name, release_lines(following(*events), WALL + len(events)))
+
+
+def test_a_router_that_strays_from_its_split_is_named_on_both_screens_and_in_the_story() -> None:
+    share = e.Share("web/lb1", 25, 4000, 5000, *interval(4000, 5000), Agreement.DISAGREES)
+    why = sends(share, "1.4.2")
+    seen = e.Judged(0, Verdict.INCONCLUSIVE, why, e.Figures(Counts(4000, 9), Counts(1000, 2)), (share,))
+    astray = following(*GOOD_RELEASE[:13], seen)
+    expect("live-astray", release_lines(astray, WALL + 16))
+    expect("status-astray", status_lines(replace(STATES["status-running"], following=astray), WALL))
+    (told,) = document_of(replace(STATES["status-running"], following=astray))["observed"]
+    assert (told["set"], told["candidate"], told["requests"], told["agreement"]) == (25, 4000, 5000, "disagrees")
+    assert told["low"] < 0.8 < told["high"]
+    assert astray.story[-1].text.startswith(f"step 1 needs more evidence: {why}")
+    before = len(astray.story)
+    astray.take_all(entries("1.4.2.9c2e01aa", (*GOOD_RELEASE[:13], seen, seen)))
+    assert len(astray.story) == before, "the same is said once"
 
 
 def test_when_the_verdict_will_be_bad_is_told_only_while_the_evidence_grows() -> None:

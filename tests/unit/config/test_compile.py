@@ -189,7 +189,6 @@ def test_other_reasons_to_refuse(environment: Environment) -> None:
     assert codes(environment, CANARY, NEW, both(environment="staging")) == ["other-environment"]
     assert codes(environment, CANARY, NEW, both(finest=25)) == ["too-fine", "too-fine"]
     assert codes(environment, CANARY, NEW, both(), undo=Undo(75.0)) == ["slow-rollback"]
-    assert codes(environment, CANARY, NEW, both(), silent=["errors"]) == ["no-metric"]
     tight = CANARY.model_copy(update={"budget": CANARY.budget.model_copy(update={"rollback": 20.5})})
     assert codes(environment, tight, NEW, both()) == ["slow-deadman"]
     everything = both(bad={NEW.id: "x"}, frozen=Frozen("ada", "x", None), finest=50)

@@ -136,6 +136,13 @@ def test_what_should_answer_and_runs_nowhere_is_started_again(environment: Envir
     )
 
 
+def test_a_new_start_of_what_was_committed_takes_nothing_back(environment: Environment) -> None:
+    """`status --check` and a second `rollback` go by how the last one ended: after a way back it stays that."""
+    for settled, again in ((("r-10", "committed"), True), (("r-10", "cancelled"), True), (("r-10", "reverted"), False)):
+        assert planned(environment, seen(settled=settled), to="1.4.2", running=[OLD.id]).again is again
+        assert not planned(environment, seen(settled=settled), to="1.4.1").again
+
+
 def test_never_to_a_bad_or_unknown_one(environment: Environment) -> None:
     bad = {OLD.id: "failed 71 of 2290 requests"}
     assert planned(environment, seen(bad=bad)).to == OLDEST

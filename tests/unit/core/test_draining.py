@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from test_rollout_stories import NEW, OLD, PLAN, Town
+from rollout_town import NEW, OLD, PLAN, Town
 
 from releaser.core import events as e
 from releaser.core.commands import Cut

@@ -31,6 +31,11 @@ def test_counts_are_cumulative_and_the_last_is_of_all() -> None:
     assert (latency.counts[0], latency.counts[EDGES.index(0.1)], latency.counts[-2], latency.total) == (3, 5, 5, 6)
 
 
+def test_how_many_took_longer_is_told_by_the_last_edge_below() -> None:
+    timed = Latency((0.1, 1.2, 5.0, 20.0), (10, 20, 25, 26, 30))
+    assert [timed.beyond(seconds) for seconds in (0.05, 0.1, 1.0, 5.0, 10.0, 20.0)] == [0, 20, 0, 5, 5, 4]
+
+
 def test_quantiles_are_straight_lines_between_the_edges() -> None:
     latency = Latency((1.0, 2.0, 4.0), (10, 20, 40, 40))
     assert [latency.quantile(share) for share in (0.125, 0.25, 0.375, 0.75, 1.0)] == [0.5, 1.0, 1.5, 3.0, 4.0]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from releaser.core import commands as c
 from releaser.core import events as e
+from releaser.core.absent import Missing
 from releaser.core.phrases import callings, doing, say_seconds
 from releaser.core.plan import Plan
 from releaser.core.story import narrate, tell
@@ -31,7 +32,7 @@ def test_every_kind_has_a_sentence_without_raw_names(kind: type) -> None:
 @pytest.mark.parametrize("command", get_args(c.Command), ids=lambda command: command.__name__)
 def test_every_command_can_be_said(command: type) -> None:
     values = {"target": "web", "router": "lb1", "release": NEW.id, "slot": "green", "generation": 1}
-    values |= {"split": Split.all_to(NEW.id), "settlement": "committed"}
+    values |= {"split": Split.all_to(NEW.id), "settlement": "committed", "missing": (Missing("app3", "failed", "503"),)}
     built = command(**{name: values[name] for name in (f.name for f in fields(command)) if name in values})
     assert doing(built, callings(PLAN))
 

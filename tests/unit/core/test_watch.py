@@ -41,14 +41,16 @@ def test_counters_are_read_twice_as_often_in_the_first_step_of_a_canary(plan: Pl
     assert [each for turn, each in watch.around if turn.question == Count("web/lb1")] == [every]
 
 
-def test_a_question_is_asked_again_its_interval_after_the_answer_and_late_without_one() -> None:
+def test_a_question_is_asked_at_its_interval_however_long_the_answer_takes_and_late_without_one() -> None:
     watch = Watch(CANARY)
     turn = watch.turn(Look("web/lb1"))
     assert turn.due(5.0) == -inf
     watch.ask(Look("web/lb1"), 100.0)
     assert turn.due(5.0) == 130.0
     watch.answered(Look("web/lb1"), 101.0)
-    assert turn.due(5.0) == 106.0
+    assert turn.due(5.0) == 105.0
+    watch.answered(Look("web/lb1"), 104.0)
+    assert turn.due(5.0) == 106.5, "who answers slowly is left alone for a while"
 
 
 def test_a_verdict_is_weighed_anew_when_time_passes_or_an_answer_comes() -> None:

@@ -67,14 +67,17 @@ def test_a_state_file_may_have_a_base() -> None:
     assert state_files(lines(based)) == ["/var/lib/haproxy/state"]
 
 
+TOLD = {
+    "socket": place("/run/s", kind="socket"),
+    "said": "",
+    "level": "admin",
+    "files": ["/etc/haproxy/haproxy.cfg"],
+    "unread": "",
+}
+
+
 def haproxy(**wrong: Any) -> list[Any]:
-    well = {
-        "socket": place("/run/s", kind="socket"),
-        "said": "",
-        "level": "admin",
-        "files": ["/etc/haproxy/haproxy.cfg"],
-    }
-    return list(haproxy_findings("lb1", OPTIONS, well | {"lines": lines(HAPROXY), "unread": ""} | wrong, "deploy"))
+    return list(haproxy_findings("lb1", OPTIONS, TOLD | {"lines": lines(HAPROXY)} | wrong, "deploy"))
 
 
 def test_a_sound_haproxy() -> None:
@@ -108,6 +111,22 @@ def test_weights_that_no_reload_brings_back_stop_a_release() -> None:
     _, file = haproxy(lines=lines(HAPROXY.replace("/var/lib/haproxy/state", "/tmp/other")))
     assert (states.level, states.code, file.level, file.code) == ("FAIL", "state-not-loaded", "FAIL", "state-file")
     assert "/tmp/other" in file.found
+
+
+@pytest.mark.parametrize("line", ["cookie shop insert indirect nocache", "stick on src", "stick-table type ip size 1m"])
+def test_users_who_stay_with_a_server_are_a_warning_unless_that_is_meant(line: str) -> None:
+    kept = lines(HAPROXY.replace("backend shop\n", f"backend shop\n  {line}\n"))
+    found = haproxy(lines=kept)[1:]
+    if line.startswith("stick-table"):  # it only remembers
+        assert [one.level for one in found] == ["OK"]
+        return
+    assert [(one.level, one.found.split("`")[1]) for one in found] == [("WARN", " ".join(line.split()[:2]))]
+    meant = haproxy_findings("lb1", OPTIONS, TOLD | {"lines": kept}, "deploy", sticky=True)
+    assert [one.level for one in meant] == ["OK", "OK"]
+
+
+def test_a_cookie_of_another_backend_keeps_nobody() -> None:
+    assert haproxy(lines=lines(HAPROXY + "backend other\n  cookie other insert\n"))[-1].level == "OK"
 
 
 NGINX = """

@@ -1,6 +1,7 @@
-"""The world of the command line's tests serves here too."""
+"""The worlds of the command line's and of the core's tests serve here too."""
 
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "cli"))
+UNIT = Path(__file__).parents[1]
+sys.path += [str(UNIT / "cli"), str(UNIT / "core")]

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from releaser.adapters.probes.http import Endpoint, HttpOptions, HttpProbe, worst
 from releaser.adapters.probes.router_counters import RouterCounters
+from releaser.core.absent import Missing
 from releaser.core.values import Reading, Release
 from releaser.errors import ConfigError
 
@@ -80,6 +81,10 @@ def read(answer: Answer, within: float = 5.0, **options: Any) -> Reading:
         return probe.read(RELEASE, "blue", within=within)
 
 
+def unwell(host: str, why: str) -> Reading:
+    return Reading(False, f"{host}: {why}", "", (Missing(host, "failed", why),))
+
+
 def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
@@ -127,7 +132,7 @@ def test_nobody_there_and_no_answer_in_time_are_failures() -> None:
         reading = read(hang, within=0.3)
     finally:
         waiting.set()
-    assert reading == Reading(False, "web1: no answer in time")
+    assert reading == unwell("web1", "no answer in time")
     assert time.monotonic() - begun < 4
 
 
@@ -142,19 +147,21 @@ def test_an_answer_that_drips_is_cut_off() -> None:
             time.sleep(0.05)  # the server's slowness is what is tested
 
     begun = time.monotonic()
-    assert read(drip, within=0.4) == Reading(False, "web1: no answer in time")
+    assert read(drip, within=0.4) == unwell("web1", "no answer in time")
     assert time.monotonic() - begun < 3
 
 
 def test_a_name_that_nobody_knows_is_no_data() -> None:
     with asking([80], {}, address="no-such-host.invalid") as probe:
-        assert probe.read(RELEASE, "blue", within=5).passed is None
+        reading = probe.read(RELEASE, "blue", within=5)
+    assert (reading.passed, [(one.host, one.how) for one in reading.unwell]) == (None, [("web1", "unknown")])
 
 
 def test_the_worst_host_decides_and_is_named() -> None:
     with serving(plain()) as (good, _), serving(plain(500)) as (bad, _):
         with asking([good, bad, good, bad], {}) as probe:
-            assert probe.read(RELEASE, "blue", within=5) == Reading(False, "web2: 500 (and 1 more)")
+            both = tuple(Missing(host, "failed", "500") for host in ("web2", "web4"))
+            assert probe.read(RELEASE, "blue", within=5) == Reading(False, "web2: 500 (and 1 more)", "", both)
         with asking([good, good], {"version": "$.version"}) as probe:
             assert probe.read(RELEASE, "blue", within=5) == Reading(True, "", "1.4.2")
             assert probe.read(RELEASE, "green", within=5).passed is False

@@ -71,6 +71,8 @@ def test_lines_are_added_up_by_slot() -> None:
         NEW: Counts(8, 3, 0, (("502", 1), ("504", 2))),
     }
     assert ROUTER.tally(["{}"], BOTH) == dict.fromkeys((OLD, NEW), Counts(0, 0, 0, (), Latency()))
+    timed = {"blue 101 0.5": 3, "blue 101 10.0": 4, "blue 101 12.0": 2, "blue 101 inf": 1}
+    assert ROUTER.tally([json.dumps(timed)], BOTH)[OLD].long == 3, "websockets that may be older than the split"
     assert ROUTER.count()[0]["kept"] == "/var/log/nginx/releaser.log.tally"
 
 

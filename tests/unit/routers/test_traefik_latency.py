@@ -33,3 +33,8 @@ def test_a_service_that_nobody_asked_yet_has_the_edges_of_the_other() -> None:
 
 def test_without_any_request_the_edges_are_not_known() -> None:
     assert Metrics("# HELP go_goroutines\n").counts("green@file") == Counts()
+
+
+def test_what_lasted_long_is_told_apart_since_it_may_be_older_than_the_split() -> None:
+    metrics = Metrics(series("green@file", "200", {"0.1": 3, "5": 4, "20": 6, "+Inf": 7}))
+    assert metrics.counts("green@file").long == 3

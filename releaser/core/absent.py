@@ -12,6 +12,9 @@ __all__ = ["Allowed", "Away", "Missing", "beyond", "say_missing"]
 Away = Mapping[str, frozenset[str]]
 """Release -> the hosts that do not have it, so that no router may send its requests there."""
 NAMED = 5
+"""So many hosts of one reason, and so many reasons, are told."""
+SHORT = 160
+"""Characters of a reason but the first: what a release printed may be long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,19 @@ def _hosts(found: Sequence[Missing]) -> str:
 
 
 def say_missing(missing: Iterable[Missing]) -> str:
-    """web7 (unreachable: no route), web9 (failed: disk full), and 3 more."""
-    found = list(missing)
-    named = ", ".join(f"{one.host} ({one.how}: {one.why})" for one in found[:NAMED])
-    return f"{named} and {len(found) - NAMED} more" if len(found) > NAMED else named
+    """As in "web7, web8 (unreachable: no route), web9 (failed: disk full)": by reason, what ails most hosts first and in full."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for one in missing:
+        reasons.setdefault((one.how, one.why), []).append(one.host)
+    found = sorted(reasons.items(), key=lambda reason: -len(reason[1]))
+    told = [f"{_some(hosts)} ({how}: {why if not n else _short(why)})" for n, ((how, why), hosts) in enumerate(found)]
+    untold = sum(len(hosts) for _, hosts in found[NAMED:])
+    return ", ".join(told[:NAMED]) + (f" and {untold} more" if untold else "")
+
+
+def _some(hosts: Sequence[str]) -> str:
+    return ", ".join(hosts[:NAMED]) + (f" and {len(hosts) - NAMED} more" if len(hosts) > NAMED else "")
+
+
+def _short(why: str) -> str:
+    return why if len(why) <= SHORT else f"{why[:SHORT]} ..."

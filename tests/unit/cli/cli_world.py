@@ -42,7 +42,7 @@ steps:
   - { weight: 100% }
 bake: 300ms
 judge: { errors: { not_worse_than: 1.1x, within: 20% } }
-budget: { step: 20s, release: 60s, rollback: 30s, deadman: 6s }
+budget: { step: 20s, release: 60s, rollback: 30s, deadman: 6s, ready: 10s }
 """
 SLOW = PLAYBOOK.replace("{ weight: 50% }", "{ weight: 50%, at_least: 30s }").replace("step: 20s", "step: 60s")
 PER_SECOND = 400

@@ -46,7 +46,7 @@ def after(plan: Plan, *events: e.Event) -> Rollout:
         ((GONE,), Allowed(unreachable=1), ""),
         ((GONE, BROKEN), Allowed(1, 1), ""),
         ((GONE,), Allowed(failed=1), "1 host of one wave is out of reach, 0 may be: web3 (unreachable: no route)"),
-        ((BROKEN, BROKEN), Allowed(1, 1), "2 hosts of one wave failed, 1 may: web4 (failed: disk full), web4"),
+        ((BROKEN, BROKEN), Allowed(1, 1), "2 hosts of one wave failed, 1 may: web4, web4 (failed: disk full)"),
     ],
 )
 def test_failed_and_unreachable_are_counted_apart(missing: tuple[Missing, ...], allowed: Allowed, says: str) -> None:
@@ -56,7 +56,17 @@ def test_failed_and_unreachable_are_counted_apart(missing: tuple[Missing, ...], 
 
 
 def test_of_many_only_some_are_named() -> None:
-    assert say_missing([replace(GONE, host=f"web{n}") for n in range(9)]).endswith("(unreachable: no route) and 4 more")
+    said = say_missing([replace(GONE, host=f"web{n}") for n in range(9)])
+    assert said == "web0, web1, web2, web3, web4 and 4 more (unreachable: no route)"
+
+
+def test_of_many_reasons_that_of_most_hosts_comes_first_and_whole() -> None:
+    long = "it printed: " + "x" * 400
+    some = [replace(BROKEN, host=f"db{n}", why=f"{n} {long}") for n in range(7)]
+    said = say_missing([*some, replace(GONE, host="web1", why=long), replace(GONE, host="web2", why=long)])
+    assert said.startswith(f"web1, web2 (unreachable: {long}), db0 (failed: 0 it printed: xxx")
+    assert said.endswith("xxx ...) and 3 more")
+    assert len(said) < 1200
 
 
 def test_a_wave_counts_the_hosts_of_all_its_targets() -> None:

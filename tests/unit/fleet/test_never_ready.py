@@ -79,7 +79,7 @@ def test_beyond_the_allowance_all_goes_back_and_the_host_is_named() -> None:
     r = town.end()
     assert r.outcome is Outcome.ROLLED_BACK
     why = r.turned.why if r.turned else ""
-    assert why.startswith("2 hosts of one wave failed, 1 may: app2 (failed: not ready within 60 s: status 503;")
+    assert why.startswith("2 hosts of one wave failed, 1 may: app2, app3 (failed: not ready within 60 s: status 503;")
     assert not any(town.runs(name) for name in town.hosts)
 
 
@@ -88,7 +88,7 @@ def test_a_target_needs_one_host_whatever_is_allowed() -> None:
     town.open(allowing(3))
     r = town.end()
     assert (r.outcome, r.touched) == (Outcome.ROLLED_BACK, frozenset())
-    assert f"{NEW.id} became ready on no host of web: app1 (failed: " in (r.turned.why if r.turned else "")
+    assert f"{NEW.id} became ready on no host of web: app1, app2, app3 (failed: " in (r.turned.why if r.turned else "")
 
 
 def test_one_that_needs_nearly_all_of_its_time_is_waited_for() -> None:

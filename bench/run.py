@@ -7,7 +7,6 @@ Users' requests come from a load without retries in a process of its own; each a
 
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from bench import agent_calls, apart, heard, local_release, outcomes, printed, shifts, ssh_fleet
 from bench.figures import Figure, machine, markdown, missed
+from bench.page import page, section, sections
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "figures.md"
@@ -64,19 +64,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be given again")
     parser.add_argument("--quick", action="store_true", help="few samples: whether it works, not what it is")
-    parser.add_argument("--write", action="store_true", help=f"the table into {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help=f"each part into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
     where = machine()
     print(f"{where}\n", flush=True)
     figures: list[Figure] = []
+    known = sections(PAGE.read_text(encoding="utf-8"))
     for name in options.only or PARTS:
         print(f"## {name}\n", flush=True)
         found = PARTS[name](options.quick)
         print(markdown(found), flush=True)
         figures += found
+        if options.write:
+            known[name] = section(where, found, quick=options.quick)
+            PAGE.write_text(page(known, PARTS), encoding="utf-8")
     print(misses(figures))
-    if options.write:
-        PAGE.write_text(page(where, figures, quick=options.quick), encoding="utf-8")
     return 0
 
 
@@ -86,20 +88,6 @@ def misses(figures: Sequence[Figure]) -> str:
     ]
     of = sum(figure.target is not None for figure in figures)
     return "\n".join([f"{len(lines)} of {of} targets missed or not measured{':' if lines else '.'}", *lines])
-
-
-def page(where: str, figures: Sequence[Figure], *, quick: bool) -> str:
-    return f"""# Figures
-
-As last measured by `make bench`{" --quick: few samples" if quick else ""}, on {where} ({platform.machine()}). A target is an upper limit;
-the ratio is to the floor, which is the least that the same work could cost. "Real" figures are of real processes, routers and requests,
-"simulated" ones of the judge alone.
-
-{markdown(figures)}
-## What was not reached
-
-{misses(figures)}
-"""
 
 
 if __name__ == "__main__":

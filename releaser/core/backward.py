@@ -26,7 +26,8 @@ PATIENCE_LOOKING = 10.0
 """Seconds that a recovery waits for a router that does not answer, before it goes on with the others."""
 
 PATIENCE_SETTLING = 10.0
-"""Seconds that the routers which are home have to take down how it ended, before it ends without the silent ones."""
+"""Seconds for the routers which are home to take down how it ended, and for hosts to keep what they go back to, before it ends
+without the silent ones."""
 
 HURRIED = 1.0
 """Seconds between two probes of a release that is started to go back to: users wait for it, and the budget runs."""
@@ -108,10 +109,11 @@ def _returning(d: Decision, r: Rollout, watch: Watch, now: float) -> None:
         d.need(r, Acquire(force=True), now)
     _alarm(d, r, now)
     enough = home_by(r) if only_silent_ones_left(r) else math.inf
-    unsettled = r.reached - set(astray) - r.settled - r.lost
+    unsettled = sorted(r.reached - set(astray) - r.settled - r.lost)
     if "rollback" in r.alarmed or now >= enough:
-        for name in sorted(unsettled):
+        for name in unsettled:
             d.need(r, Settle(name, "reverted", urgent=True), now)
+        unsettled += _keep(d, r, now)  # the routers that are home send users to it
     end = _give_up_at(r)
     if now >= enough:
         end = min(end, enough + PATIENCE_SETTLING) if unsettled else now

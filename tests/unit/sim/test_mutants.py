@@ -26,7 +26,7 @@ def test_every_planted_bug_is_caught() -> None:
 
 
 def test_the_code_as_it_is_passes_the_same_seeds() -> None:
-    assert simulate(0, 300).failed == []
+    assert simulate(0, 100).failed == []  # by most of which each bug is caught; thousands of others are played beside
 
 
 @needs_patch

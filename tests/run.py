@@ -1,7 +1,7 @@
 """`make test`: every test with coverage, then what this machine could not run and what would enable it.
 
-Three processes share the work: one computes (tests/unit), two mostly wait, for whole releases and for everything else that is
-real. With CI=true every part is required: a skipped test is a failure. Exit status 0 means that all of it passed.
+Three processes at once share the work. Those that mostly wait begin, for whole releases, for fleets and for everything else that is
+real; what computes (tests/unit) takes the place of the first that ends. With CI=true every part is required: a skipped test is a failure. Exit status 0 means that all of it passed.
 
 Releases are timed by real clocks, and three processes on two cores keep each other waiting: a few tests that failed are run
 once more, alone, and named. What fails then has failed.
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,6 +21,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 RELEASES = ("tests/real/cli", "tests/real/engine")
+FLEETS = tuple(f"tests/real/{name}" for name in ("drills", "fleet", "lb", "setup", "systemd"))
+AT_ONCE = 3
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 COVERED = 90
 FEW = 12
@@ -48,11 +51,12 @@ def run(*argv: str, **more: str) -> int:
 
 
 def shares() -> list[list[str]]:
-    """What each process runs: together all of tests/."""
+    """What each process runs, in the order in which they begin: together all of tests/."""
     real = sorted(
         str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "real").iterdir() if any(path.glob("test_*.py"))
     )
-    return [["tests/unit"], [*RELEASES], [folder for folder in real if folder not in RELEASES]]
+    rest = [folder for folder in real if folder not in RELEASES + FLEETS]
+    return [[*RELEASES], [*FLEETS], rest, ["tests/unit"]]
 
 
 Totals = tuple[int, int, int]
@@ -64,20 +68,21 @@ class Suite:
 
     def __init__(self, home: Path, words: Sequence[str], more: Sequence[str] = ()) -> None:
         home.mkdir(exist_ok=True)
-        self.home, self.words, self.name = home, words, " ".join([*words, *more])
+        self.home, self.words, self.more, self.name = home, words, more, " ".join([*words, *more])
         self.report, self.output = home / "junit.xml", home / "output"
+
+    def run(self) -> int:
+        """Its exit status."""
+        home = self.home
         settings = {"RELEASER_STATE": f"{home}/state", "HYPOTHESIS_STORAGE_DIRECTORY": f"{home}/hypothesis"}
         argv = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", "--durations=12"]
-        argv += [f"--junitxml={self.report}", "-o", f"cache_dir={home}/cache", *words, *more]
+        argv += [f"--junitxml={self.report}", "-o", f"cache_dir={home}/cache", *self.words, *self.more]
         print(f"+ pytest {self.name}", flush=True)
         with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                argv, cwd=ROOT, env={**os.environ, **settings}, stdout=output, stderr=subprocess.STDOUT
-            )
-
-    def ended(self) -> int:
-        """Its exit status."""
-        status = self.process.wait()
+            environ = {**os.environ, **settings}
+            status = subprocess.run(
+                argv, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT, check=False
+            ).returncode
         print(f"== {self.name}\n{self.output.read_text(errors='replace')}", flush=True)
         return status
 
@@ -108,7 +113,9 @@ def totals(report: Path) -> Totals:
 
 def judged(suites: Sequence[Suite]) -> tuple[bool, Totals]:
     """Whether anything failed in the end, and how many tests of all suites did what."""
-    ended = [(suite, suite.ended(), suite.totals()) for suite in suites]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        statuses = list(pool.map(Suite.run, suites))
+    ended = [(suite, status, suite.totals()) for suite, status in zip(suites, statuses, strict=True)]
     bad, sums = False, (0, 0, 0)
     for suite, first, (passed, failed, skipped) in ended:
         status, again = first, (0, failed, 0)
@@ -116,7 +123,7 @@ def judged(suites: Sequence[Suite]) -> tuple[bool, Totals]:
             names = ", ".join(suite.failures())
             print(f"== failed beside the others, and run once more alone: {names}", flush=True)
             second = suite.alone()
-            status, again = second.ended(), second.totals()
+            status, again = second.run(), second.totals()
         bad |= bool(status)
         sums = (sums[0] + passed + again[0], sums[1] + again[1], sums[2] + skipped + again[2])
     return bad, sums

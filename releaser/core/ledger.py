@@ -43,6 +43,10 @@ class Request:
     verb: str
     by: str
     body: Mapping[str, Any] = field(default_factory=dict)
+    """What goes with the verb, and as `for` the rollout that held the router: the next one must not do what was asked of it."""
+
+    def is_for(self, rollout: str) -> bool:
+        return bool(self.body.get("for", rollout) == rollout)
 
 
 @record

@@ -73,7 +73,9 @@ class Keeper:
             return
 
     def _hand_on(self, request: Request) -> bool:
-        """A request from another machine, left in this router's inbox."""
+        """A request from another machine, left in this router's inbox; one to a release before this one is only taken away."""
+        if not request.is_for(self.rollout):
+            return True
         known = {"approve", "pause", "resume", "abort", "advance", "rollback", "supersede"}
         if request.verb in known:
             fields = {

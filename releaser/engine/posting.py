@@ -49,11 +49,13 @@ def edit_all(session: "Session", change: Mapping[str, object]) -> Mapping[str, L
 
 def _post(session: "Session", asked: Asked) -> tuple[str, bool] | None:
     """Into the inbox of each router whose lease is alive."""
-    held = [name for name, state in session.observe().ledgers.items() if state.holder and state.holder.left > 0]
+    ledgers = session.observe().ledgers
+    held = {name: state.rollout for name, state in ledgers.items() if state.holder and state.holder.left > 0}
     if not held:
         return "no release is running here: nothing to do", True
-    request = Request(secrets.token_hex(8), asked.verb, asked.by, _body(asked))
-    for name in held:
+    number = secrets.token_hex(8)
+    for name, rollout in held.items():
+        request = Request(number, asked.verb, asked.by, {**_body(asked), "for": rollout})
         session.world.sites[name].ledger.edit({"post": request}, within=WITHIN)
     return None
 

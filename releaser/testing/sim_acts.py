@@ -112,9 +112,9 @@ def _overtaken(s: Stage, fault: Fault) -> None:
 
 def _letter(s: Stage, fault: Fault) -> None:
     verb = s.people.chance.choice(("abort", "pause", "resume", "approve"))
-    letter = Request(f"letter-{s.people.timeline.now}", verb, "eve", {"reason": "from elsewhere"})
     for site in s.people.world.sites.values():
-        site.edit({"post": letter})
+        body = {"reason": "from elsewhere", "for": site.ledger["rollout"]}
+        site.edit({"post": Request(f"letter-{s.people.timeline.now}", verb, "eve", body)})
 
 
 def _next_at_once(s: Stage, fault: Fault) -> None:

@@ -53,7 +53,7 @@ def test_every_request_is_counted_and_timed_once(rig: Rig) -> None:
         not_slower_than_the_client_saw(timed(counts[release]), mine)
     assert counts[NEW].failed > 0
     assert at_most(timed(counts[NEW]), 0.022) == 0, "none was quicker than the application is"
-    assert timed(counts[NEW]).quantile(0.5) > SLOW > timed(counts[OLD]).quantile(0.2)
+    assert timed(counts[NEW]).quantile(0.5) >= SLOW > timed(counts[OLD]).quantile(0.2)
 
 
 def test_each_failure_has_its_cause(rig: Rig) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_running import Running, until
-from cli_world import Place
+from cli_world import PLAYBOOK, Place
 
 from releaser.cli.detach import check_may_detach, command_line
 from releaser.cli.follow import Following
@@ -22,6 +22,7 @@ from releaser.core.plan import Plan
 from releaser.core.values import Outcome
 from releaser.engine.session import Session
 from releaser.errors import RefusedError
+from releaser.ports import Request
 from releaser.testing.samples import GOOD_RELEASE, entries
 
 
@@ -51,6 +52,16 @@ def test_watch_and_pause_and_abort_from_another_machine(place: Place) -> None:
     assert ended.outcome is Outcome.ROLLED_BACK
     assert ended.turned is not None
     assert ended.turned.by == "bo@desk"
+
+
+def test_a_request_to_a_release_that_ended_unheard_is_none_to_the_next(place: Place) -> None:
+    """An abort lay in the inbox of the second load balancer when the first one had handed it on; the next release was aborted."""
+    assert place.run("promote", "1.4.1").code == 0
+    place.site.edit({"post": Request("left-over", "abort", "bo@desk", {"for": "the one before"})})
+    playbook = place.folder / "playbooks" / "long.yaml"
+    playbook.write_text(PLAYBOOK.replace("{ weight: 50% }", "{ weight: 50%, at_least: 3s }"))
+    assert place.run("promote", "1.4.2", "--playbook", "long").code == 0
+    assert place.site.inbox == {}
 
 
 def test_a_rollback_from_another_machine_needs_no_journal(place: Place) -> None:

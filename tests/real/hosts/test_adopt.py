@@ -48,10 +48,10 @@ def test_what_serves_already_becomes_the_slot_s_release_untouched(stage: Stage, 
 def test_an_adopted_one_can_retire_and_be_called_back(stage: Stage, serving: Any) -> None:
     target, release = stage.release("1.0.0")
     target.adopt(OLD, "blue", fence=1, within=10)
-    target.stop(OLD, "blue", fence=1, after=0.6, within=10)
+    target.stop(OLD, "blue", fence=1, after=2.0, within=10)
     stub = type(release)(OLD, "0.9", release.artifact, release.config)
     target.start(stub, "blue", fence=1, within=10)
-    time.sleep(1.0)  # longer than the retirement that was called off
+    time.sleep(2.5)  # longer than the retirement that was called off
     assert serving.poll() is None
     target.stop(OLD, "blue", fence=1, after=0.2, within=10)
     serving.wait(10)

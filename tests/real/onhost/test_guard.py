@@ -166,7 +166,7 @@ def test_the_lock_file_is_never_replaced(place: Place) -> None:
     inode = (place.state / "ledger.lock").stat().st_ino
     place.site.renew(fence=1, within=20)
     place.site.ledger.settle(Settling("reverted", "r1", None), fence=1, within=20)
-    place.canary(fence=2, rollout="r2", timer=0.3)
+    place.canary(fence=2, rollout="r2", timer=1.0)  # the lease is as long, and must last until it is armed
     until(place.is_stable)
     assert (place.state / "ledger.lock").stat().st_ino == inode
 

@@ -186,9 +186,8 @@ def test_bare_hosts_to_a_canary_and_back_and_through_a_power_cut(bare: Bare) -> 
     assert looked.returncode == 0, looked.stdout
 
     assert released(bare, "promote", "1.0.0") == "promoted 0"
-    users = Traffic(
-        f"http://{balancer.address}:8080/", rate=80.0, fresh=1.0
-    )  # a reload closes kept connections that idle
+    # A reload closes kept connections that idle, and with them a request that is sent in that moment.
+    users = Traffic(f"http://{balancer.address}:8080/", rate=80.0, fresh=1.0)
     with Load(users) as load:
         assert released(bare, "promote", "1.1.0") == "promoted 0"
         balancer.run("systemctl", "reload", "haproxy")  # the split is kept

@@ -1,7 +1,7 @@
 """`make test`: every test with coverage, then what this machine could not run and what would enable it.
 
-Three processes at once share the work: one computes (tests/unit), the others mostly wait, for whole releases and for fleets; what
-else is real takes the place of the first that ends. With CI=true every part is required: a skipped test is a failure. Exit status 0 means that all of it passed.
+Three processes at once share the work. Those that mostly wait begin, for whole releases, for fleets and for everything else that is
+real; what computes (tests/unit) takes the place of the first that ends, and is done sooner so. With CI=true every part is required: a skipped test is a failure. Exit status 0 means that all of it passed.
 
 Releases are timed by real clocks, and three processes on two cores keep each other waiting: a few tests that failed are run
 once more, alone, and named. What fails then has failed.
@@ -56,7 +56,7 @@ def shares() -> list[list[str]]:
         str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "real").iterdir() if any(path.glob("test_*.py"))
     )
     rest = [folder for folder in real if folder not in RELEASES + FLEETS]
-    return [["tests/unit"], [*RELEASES], [*FLEETS], rest]
+    return [[*RELEASES], [*FLEETS], rest, ["tests/unit"]]
 
 
 Totals = tuple[int, int, int]

@@ -14,8 +14,11 @@ MARGIN = 2.0
 
 
 def only_silent_ones_left(r: Rollout) -> bool:
-    """Whether every router that is not home yet has been asked, and has not answered."""
-    asked = [command for command, tries in r.tries.items() if tries.how != "failed"]
+    """Whether every router that is not home yet has been asked more than once, and has not answered.
+
+    One silence may be our own: a process that was stopped hears no answer, and wakes when every time is over.
+    """
+    asked = [command for command, tries in r.tries.items() if tries.how != "failed" and tries.attempts > 1]
     taking = any(isinstance(command, Acquire) for command in asked)
     writing = {command.router for command in asked if isinstance(command, Shift) and command.urgent}
     return all(name in writing if name in r.reached else taking for name in r.astray())

@@ -79,10 +79,14 @@ def check_attempts(it: Memory, book: Book, event: e.Finished) -> None:
 
 
 def _home_by_itself(it: Memory, book: Book, router: str) -> bool:
-    """While it could not be reached; or it would be, had its guard not died as well, and had nobody else written there."""
+    """While it could not be reached, or was rebooting; or it would be, had its guard not died as well, and had nobody else
+    written there.
+    """
     split = it.world.sites[router].split
     weight = split.weight(book.plan.to.id) if split else 0
-    return router in it.away and (not weight or router in it.unguarded | it.meddled)
+    if not weight:
+        return router in it.away | it.unguarded
+    return router in it.away and router in it.unguarded | it.meddled
 
 
 def check_not_committed(it: Memory, book: Book) -> None:

@@ -28,7 +28,7 @@ class Requests(Protocol):
 
     def changed(self) -> int: ...
 
-    def take(self, environment: str) -> Sequence[Waiting]: ...
+    def take(self, environment: str, rollout: str) -> Sequence[Waiting]: ...
 
     def answer(self, number: int, text: str) -> None: ...
 
@@ -77,7 +77,7 @@ def hear_requests(
         while not stopped.wait(POLL):
             try:
                 version = journal.changed()
-                waiting = journal.take(environment) if version != seen else ()
+                waiting = journal.take(environment, rollout) if version != seen else ()
             except ReleaserError:
                 continue
             seen = version

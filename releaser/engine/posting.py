@@ -21,9 +21,10 @@ AGAIN = 0.02
 
 def ask(session: "Session", asked: Asked, *, patience: float, wait: Callable[[float], None]) -> tuple[str, bool] | None:
     """(sentence, granted); None: left in an inbox, where it is read within a third of the dead-man's timer."""
-    if session.running() is not None:
+    running = session.running()
+    if running is not None:
         journal = session.journal
-        number = journal.ask(session.name, asked, session.clock.moment())
+        number = journal.ask(session.name, asked, session.clock.moment(), rollout=running.rollout)
         for _ in range(int(patience / AGAIN)):
             answer = journal.answer_of(number)
             if answer is not None:

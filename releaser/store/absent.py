@@ -37,7 +37,7 @@ class AbsentJournal:
     def changed(self) -> int:
         self._refuse()
 
-    def take(self, environment: str) -> "Sequence[Waiting]":  # noqa: ARG002 - the port has it
+    def take(self, environment: str, rollout: str) -> "Sequence[Waiting]":  # noqa: ARG002 - the port has it
         self._refuse()
 
     def answer(self, number: int, text: str) -> None:  # noqa: ARG002 - the port has it

@@ -17,6 +17,9 @@ __all__ = ["Waiting", "answer", "answer_of", "any_waiting", "ask", "forget", "ta
 
 TOO_OLD = "the releaser that runs this release does not know this request; update it, or use its own version to ask"
 
+MEANT = "FROM request WHERE environment = ? AND taken = 0 AND (rollout IS NULL OR rollout = ?)"
+"""Parameters: environment, rollout."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -38,17 +41,20 @@ def ask(connection: sqlite3.Connection, environment: str, rollout: str | None, m
     return row.lastrowid or 0
 
 
-def any_waiting(connection: sqlite3.Connection, environment: str) -> bool:
+def any_waiting(connection: sqlite3.Connection, environment: str, rollout: str) -> bool:
     """Whether `take` would find something. Takes no write lock."""
-    found = connection.execute("SELECT 1 FROM request WHERE environment = ? AND taken = 0 LIMIT 1", (environment,))
-    return found.fetchone() is not None
+    return connection.execute(f"SELECT 1 {MEANT} LIMIT 1", (environment, rollout)).fetchone() is not None
 
 
-def take(connection: sqlite3.Connection, environment: str) -> Sequence[Waiting]:
-    """What nobody has taken yet, oldest first; from now on it is this caller's alone. A later version's requests are answered with a no."""
+def take(connection: sqlite3.Connection, environment: str, rollout: str) -> Sequence[Waiting]:
+    """What nobody has taken yet and is meant for `rollout`, oldest first; from now on it is this caller's alone.
+
+    A request that its own rollout did not live to hear stays where it is: the next one must not be aborted by it. A later
+    version's requests are answered with a no.
+    """
     taken = []
     with transaction(connection):
-        for request in _rows(connection, environment):
+        for request in _rows(connection, environment, rollout):
             if isinstance(request, Waiting):
                 connection.execute("UPDATE request SET taken = 1 WHERE id = ?", (request.id,))
                 taken.append(request)
@@ -78,15 +84,13 @@ def forget(connection: sqlite3.Connection, before: float) -> None:
     connection.execute("DELETE FROM request WHERE wall < ?", (before,))
 
 
-def _rows(connection: sqlite3.Connection, environment: str) -> Sequence[Waiting | int]:
+def _rows(connection: sqlite3.Connection, environment: str, rollout: str) -> Sequence[Waiting | int]:
     """Untaken requests; of one that this version does not understand only the number."""
-    rows = connection.execute(
-        "SELECT id, rollout, at, boot, wall, asked FROM request WHERE environment = ? AND taken = 0 ORDER BY id",
-        (environment,),
-    ).fetchall()
+    select = f"SELECT id, rollout, at, boot, wall, asked {MEANT} ORDER BY id"
+    rows = connection.execute(select, (environment, rollout)).fetchall()
     return [
-        Waiting(number, environment, rollout, Moment(at, boot, wall), asked) if (asked := _asked(text)) else number
-        for number, rollout, at, boot, wall, text in rows
+        Waiting(number, environment, meant, Moment(at, boot, wall), asked) if (asked := _asked(text)) else number
+        for number, meant, at, boot, wall, text in rows
     ]
 
 

@@ -115,19 +115,19 @@ class SqliteJournal:
         return retention.prune(self._write, before=before, keep_rows=keep_rows)
 
     def ask(self, environment: str, request: "Asked", moment: "Moment", *, rollout: str | None = None) -> int:
-        """Leave a request for the process that runs the rollout; `answer_of` the returned number tells what came of it."""
+        """Leave a request for `rollout` (None: whatever runs there); `answer_of` the returned number tells what came of it."""
         from releaser.store import asked
 
         return self._write(lambda connection: asked.ask(connection, environment, rollout, moment, request), PATIENCE)
 
-    def take(self, environment: str) -> "Sequence[Waiting]":
-        """The requests that wait here; each goes to one caller only. Costs no lock where there are none."""
+    def take(self, environment: str, rollout: str) -> "Sequence[Waiting]":
+        """The requests that wait here for `rollout`; each goes to one caller only. Costs no lock where there are none."""
         from releaser.store import asked
 
         with self._reading() as connection:
-            if not asked.any_waiting(connection, environment):
+            if not asked.any_waiting(connection, environment, rollout):
                 return ()
-        return self._write(lambda connection: asked.take(connection, environment), PATIENCE)
+        return self._write(lambda connection: asked.take(connection, environment, rollout), PATIENCE)
 
     def answer(self, number: int, text: str) -> None:
         from releaser.store import asked

@@ -33,7 +33,7 @@ class FullJournal(Protocol):
     def rollouts(self, environment: str | None = None, limit: int = 100) -> Sequence[Summary]: ...
     def open_rollouts(self, environment: str | None = None) -> Sequence[Summary]: ...
     def ask(self, environment: str, request: Asked, moment: Moment, *, rollout: str | None = None) -> int: ...
-    def take(self, environment: str) -> Sequence[Waiting]: ...
+    def take(self, environment: str, rollout: str) -> Sequence[Waiting]: ...
     def answer(self, number: int, text: str) -> None: ...
     def answer_of(self, number: int) -> str | None: ...
     def withdraw(self, number: int) -> bool: ...
@@ -139,16 +139,18 @@ def check_a_request_is_heard_once_and_answered(journal: FullJournal) -> None:
     first = journal.ask("production", abort, MOMENT, rollout="good")
     second = journal.ask("production", pause, MOMENT)
     elsewhere = journal.ask("staging", pause, MOMENT)
+    other = journal.ask("production", abort, MOMENT, rollout="another")
     _same(
-        journal.take("production"),
+        journal.take("production", "good"),
         [Waiting(first, "production", "good", MOMENT, abort), Waiting(second, "production", None, MOMENT, pause)],
     )
-    _same(journal.take("production"), ())
+    _same(journal.take("production", "good"), ())
+    _same([one.id for one in journal.take("production", "another")], [other])
     _same((journal.answer_of(first), journal.withdraw(first)), (None, False))
     journal.answer(first, "going back")
     _same((journal.answer_of(first), journal.answer_of(second), journal.answer_of(99)), ("going back", None, None))
     _same(journal.withdraw(elsewhere), True)
-    _same(journal.take("staging"), ())
+    _same(journal.take("staging", "good"), ())
 
 
 def check_a_watcher_sees_that_something_changed(journal: FullJournal) -> None:

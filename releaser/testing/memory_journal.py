@@ -86,8 +86,9 @@ class MemoryJournal:
         self._requests[self._asked] = Waiting(self._asked, environment, rollout, moment, request)
         return self._asked
 
-    def take(self, environment: str) -> Sequence[Waiting]:
-        taken = [request for request in self._requests.values() if request.environment == environment]
+    def take(self, environment: str, rollout: str) -> Sequence[Waiting]:
+        here = [request for request in self._requests.values() if request.environment == environment]
+        taken = [request for request in here if request.rollout in (None, rollout)]
         for request in taken:
             del self._requests[request.id]
         return taken

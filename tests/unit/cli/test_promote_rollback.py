@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_running import Running
 from cli_world import Answered, Place
 
 from releaser.cli.answer import Answer
@@ -194,71 +193,6 @@ def test_ctrl_c_while_nothing_is_under_way_is_130(place: Place) -> None:
     answered = place.run("plan", "1.4.2", "-o", "json")
     assert answered.code == 130
     assert answered.document["outcome"] == "cancelled"
-
-
-def test_people_and_a_running_release(place: Place) -> None:
-    released(place, "1.4.1")
-    running = Running(place)
-    assert place.run("status", "--check").code == 8
-    assert place.run("pause", "--max", "1m").code == 0
-    shown = place.run("status")
-    assert "PAUSED 50 % of 1.4.2" in shown.out
-    assert "holder alive" in shown.out
-    assert place.run("approve").code == 6
-    assert place.run("pause", "--expect", "1.4.2/2").code == 6
-    assert place.run("pause", "--expect", "1.4.3/1").code == 6
-    assert place.run("resume", "--expect", "1.4.2/1").code == 0
-    held = place.run("promote", "1.4.3", "-o", "json")
-    assert held.code == 7
-    assert held.document["reason"] == "lock-held"
-    watched = place.run("watch", "--timeout", "300ms", "-o", "json")
-    assert watched.code == 8
-    assert watched.document["outcome"] == "running"
-    attached = place.run("promote", "1.4.2", "--playbook", "slow", "--timeout", "300ms", "-o", "json")
-    assert attached.code == 8
-    assert place.run("recover").code == 7
-    aborted = place.run("abort", "--reason", "wrong build", "-o", "json")
-    assert aborted.code == 0, aborted
-    assert aborted.document["outcome"] == "rolled_back"
-    turned = running.end().turned
-    assert turned is not None
-    assert turned.cause == "abort"
-
-
-def test_advance_passes_a_step_on_a_persons_word(place: Place) -> None:
-    released(place, "1.4.1")
-    running = Running(place)
-    assert place.run("advance", "--reason", "known good").code == 0
-    assert running.end().outcome is Outcome.PROMOTED
-
-
-def test_supersede_goes_back_first(place: Place) -> None:
-    released(place, "1.4.1")
-    running = Running(place)
-    answered = place.run("promote", "1.4.3", "--supersede", "-o", "json")
-    assert answered.code == 0, answered
-    turned = running.end().turned
-    assert turned is not None
-    assert turned.cause == "superseded"
-
-
-def test_wait_lock_waits_and_then_says_who_holds(place: Place) -> None:
-    released(place, "1.4.1")
-    running = Running(place)
-    answered = place.run("promote", "1.4.3", "--wait-lock", "1s")
-    assert answered.code == 7
-    assert "waiting for" in answered.err
-    assert place.run("abort").code == 0
-    running.end()
-
-
-def test_a_rollback_pre_empts_a_running_release(place: Place) -> None:
-    released(place, "1.4.1")
-    running = Running(place)
-    back = place.run("rollback", "-o", "json")
-    assert back.code == 0, back
-    assert back.document["version"] == "1.4.1"
-    assert running.end().outcome in (Outcome.ROLLED_BACK, Outcome.INCOMPLETE)
 
 
 def test_history_and_show_tell_the_story(place: Place) -> None:

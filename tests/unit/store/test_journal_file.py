@@ -109,7 +109,7 @@ def test_reasons_that_are_not_unicode_are_kept(path: Path) -> None:
 def test_an_answer_may_quote_what_is_not_unicode(path: Path) -> None:
     with SqliteJournal(path) as journal:
         number = journal.ask("production", Asked("abort", "ada", "caf\udce9"), MOMENT)
-        assert journal.take("production")[0].asked.reason == "caf\udce9"
+        assert journal.take("production", "good")[0].asked.reason == "caf\udce9"
         journal.answer(number, "going back: caf\udce9")
         assert journal.answer_of(number) == "going back: caf\\udce9"
 
@@ -121,7 +121,7 @@ def test_a_request_of_a_later_version_is_answered_with_a_no(path: Path) -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute('UPDATE request SET asked = \'{"kind":"Wish"}\' WHERE id = ?', (number,))
             connection.execute("UPDATE request SET asked = 'x' WHERE id = ?", (other,))
-        assert list(journal.take("production")) == []
+        assert list(journal.take("production", "good")) == []
         assert journal.answer_of(number) == journal.answer_of(other) == TOO_OLD
 
 

@@ -1,4 +1,4 @@
-"""releaser history: the releases so far."""
+"""releaser history: the releases so far, and what was done beside them."""
 
 import click
 
@@ -13,6 +13,7 @@ from releaser.cli.run import Reply, Run
 def command(run: Run, limit: int) -> Reply:
     """List the releases that this machine's journal knows, the latest first.
 
+    What `recover` and `adopt` did beside them stands there too.
     With -e those of one environment.
     """
     from releaser.cli.answer import done
@@ -21,6 +22,6 @@ def command(run: Run, limit: int) -> Reply:
 
     environment = run.options.environment or run.environ.get("RELEASER_ENV") or None
     with opened(run.environ) as journal:
-        found = journal.rollouts(environment, limit)
+        found = journal.rollouts(environment, limit, upkeep=True)
     answer = done(environment or "", f"{len(found)} releases")
     return Reply(answer, {"history": [summary_document(one) for one in found]}, tuple(history_lines(found)))

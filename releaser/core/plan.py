@@ -139,7 +139,8 @@ class Undo:
 class Plan:
     """Immutable, shown before it runs, with a digest over everything that it says."""
 
-    kind: Literal["promote", "rollback"]
+    kind: Literal["promote", "rollback", "recover", "adopt"]
+    """The last two are journaled and driven by no loop: hosts and routers brought to what is committed, what serves taken in."""
     environment: str
     to: Release
     """Where traffic goes: the candidate of a promotion, the good old release of a rollback."""

@@ -56,6 +56,10 @@ def _opened(event: e.Opened, call: Call) -> str:
     if plan.kind == "rollback":
         origin = f" from {call(plan.origin)}" if plan.origin else ""
         return f"{event.by} takes {plan.environment} back{origin} to {to}" + _because(event.reason)
+    if plan.kind == "recover":
+        return f"{event.by} brings {to} to what was behind on {plan.environment}" + _because(event.reason)
+    if plan.kind == "adopt":
+        return f"{event.by} takes in {to}, which serves {plan.environment} already" + _because(event.reason)
     if plan.origin is None:
         return f"{event.by} brings {to} to {plan.environment}, the first release there: no way back" + _because(
             event.reason

@@ -3,13 +3,20 @@
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from releaser.config.environment import Environment, config_digest
+from releaser.core.commands import Acquire, Collect, Settle, Shift
 from releaser.core.decision import HOME_GENERATION, generation_of
-from releaser.core.values import SLOTS, Release, Slot, Split
+from releaser.core.events import Acquired, Collected, Settled, Shifted
+from releaser.core.values import SLOTS, Outcome, Release, Slot, Split
 from releaser.engine.observe import Observed
+from releaser.engine.upkeep import Log, logged, upkeep_plan
 from releaser.errors import FailedError, RefusedError, UsageError
 from releaser.ports import Claim, LedgerState, Settling, World
+
+if TYPE_CHECKING:
+    from releaser.engine.session import Session
 
 __all__ = ["Adopted", "adopt"]
 
@@ -26,11 +33,12 @@ class Adopted:
     slot: Slot
 
 
-def adopt(environment: Environment, world: World, observed: Observed, version: str | None, *, by: str) -> Adopted:
+def adopt(session: "Session", world: World, observed: Observed, version: str | None) -> Adopted:
     """Find the slot that serves, name its release for what it reports (or `version`), write it down on hosts and routers.
 
     Raises RefusedError where releaser has released here already or nothing serves, and UsageError for a version that is none.
     """
+    environment = session.environment
     known = {state.current for state in observed.ledgers.values() if state.current}
     if known:
         raise RefusedError(
@@ -44,10 +52,15 @@ def adopt(environment: Environment, world: World, observed: Observed, version: s
     slot, reported = _serving(environment, world)
     release = _release(environment, version or reported)
     fence = 1 + max((state.fence for state in observed.ledgers.values()), default=0)
-    for target in world.targets.values():
-        target.adopt(release.id, slot, fence=fence, within=WITHIN)  # type: ignore[attr-defined]  # of targets that can
-    for name in sorted(world.sites):
-        _record(world, name, release, slot, fence, by, observed.ledgers[name])
+    plan = upkeep_plan("adopt", environment.name, release, ((slot, release.id),), world)
+    with logged(session, f"adopt.{secrets.token_hex(4)}", plan, urgent=False) as log:
+        for name, target in sorted(world.targets.items()):
+            log.intend(Collect(name, release.id))
+            target.adopt(release.id, slot, fence=fence, within=WITHIN)  # type: ignore[attr-defined]  # of targets that can
+            log.say(Collected(name, release.id))
+        for name in sorted(world.sites):
+            _record(world, name, release, slot, fence, observed.ledgers[name], log)
+        log.end(Outcome.UNCHANGED, f"what serves in slot {slot} is the stable release from now on")
     return Adopted(release.id, release.version, slot)
 
 
@@ -76,7 +89,7 @@ def _release(environment: Environment, version: str) -> Release:
         raise UsageError(f"{error}; name it with --version", code="version") from error
 
 
-def _record(world: World, name: str, release: Release, slot: Slot, fence: int, by: str, ledger: LedgerState) -> None:
+def _record(world: World, name: str, release: Release, slot: Slot, fence: int, ledger: LedgerState, log: Log) -> None:
     """One router: a router of our own that serves nothing yet is pointed there; any other must send everything there."""
     site, binding, split = world.sites[name], ((slot, release.id),), Split.all_to(release.id)
     state = site.router.read(binding, within=WITHIN)
@@ -86,8 +99,12 @@ def _record(world: World, name: str, release: Release, slot: Slot, fence: int, b
             code="adopt",
             fix=("send all traffic to one slot first",),
         )
-    rollout = f"adopt.{secrets.token_hex(4)}"
-    claim = Claim(by, rollout, release, None, binding, LEASE, expected_fence=ledger.fence)
+    claim = Claim(log.session.by, log.rollout, release, None, binding, LEASE, expected_fence=ledger.fence)
+    generation = generation_of(fence, HOME_GENERATION)
+    log.intend(Acquire())
     site.ledger.acquire(claim, fence, force=False, within=WITHIN)
-    site.router.shift(split, binding, generation_of(fence, HOME_GENERATION), fence=fence, within=WITHIN)
-    site.ledger.settle(Settling("committed", rollout, release.id), fence=fence, within=WITHIN)
+    log.say(Acquired(fence, (name,)))
+    log.intend(Shift(name, split, generation), Settle(name, "committed"))
+    site.router.shift(split, binding, generation, fence=fence, within=WITHIN)
+    site.ledger.settle(Settling("committed", log.rollout, release.id), fence=fence, within=WITHIN)
+    log.say(Shifted(name, split, generation), Settled(name, "committed"))

@@ -5,7 +5,7 @@ Hosts first: placed where it is missing, started, ready; only then do routers se
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from releaser.config.compile import health_rule
 from releaser.config.observed import slot_of
-from releaser.core.commands import Settlement
+from releaser.core.absent import Missing
+from releaser.core.commands import Acquire, Collect, Place, Settle, Settlement, Shift, Start
 from releaser.core.decision import HOME_GENERATION, generation_of
+from releaser.core.events import Acquired, Collected, Settled, Shifted, Started
 from releaser.core.plan import HealthRule
-from releaser.core.values import Release, Slot, Split
+from releaser.core.values import Outcome, Release, Slot, Split
 from releaser.engine.behind import REPAIR, Behind, as_repaired, behind, left_out, newest_ledger, routers_behind
 from releaser.engine.carrying import closing_probes
 from releaser.engine.observe import Observed
+from releaser.engine.upkeep import Log, end_the_dead, logged, upkeep_plan
 from releaser.errors import ConfigError, PortError, RefusedError, ReleaserError
 from releaser.ports import Claim, LedgerState, Settling, World
 
@@ -58,27 +61,54 @@ class Aim:
 def bring_back(session: "Session", *, wait: Callable[[float], None]) -> Brought | None:
     """None where nothing is committed. Raises RefusedError where the ledgers do not know the release well enough."""
     observed = session.observe()
+    end_the_dead(session, {one.rollout for one in observed.ledgers.values() if one.holder and one.holder.left > 0})
     closed = as_repaired(observed)
     newest = newest_ledger(closed)
     if newest is None or newest.current is None:
         return None
-    strays = routers_behind(observed)
-    if not strays and not behind(closed):
-        return Brought(newest.current)
+    strays, late = routers_behind(observed), behind(closed)
+    silent = tuple(sorted(session.world.sites.keys() - observed.ledgers.keys()))
+    if not strays and all(one.away for one in late):
+        return Brought(newest.current, still=late, silent=silent if late else ())
     aim = _aim(session, newest)
+    rollout, binding = f"{REPAIR}{secrets.token_hex(4)}", tuple(sorted(newest.slots.items()))
     with closing_probes(_world(session, aim.release)) as world:
-        late = behind(closed)
-        words = world.together([partial(_bring, world, one, aim, wait) for one in late if not one.away])
-        tried = dict(zip([one for one in late if not one.away], words, strict=True))
-        done = tuple(one for one, word in tried.items() if not word)
-        still = tuple(replace(one, why=tried.get(one) or one.why) for one in late if one not in done)
-        wanted = {name: _without(closed, name.partition("/")[0], done, still) for name in observed.ledgers}
-        changed = [name for name in sorted(wanted) if name in strays or wanted[name] != _known(observed, name)]
-        if changed:
-            _tell(world, observed, newest, {name: wanted[name] for name in changed})
-    return Brought(
-        newest.current, done, tuple(changed), still, tuple(sorted(world.sites.keys() - observed.ledgers.keys()))
-    )
+        plan = upkeep_plan("recover", session.name, aim.release, binding, world)
+        with logged(session, rollout, plan, urgent=True) as log:
+            done, still = _bring_all(world, late, aim, wait, log)
+            wanted = {name: _without(closed, name.partition("/")[0], done, still) for name in observed.ledgers}
+            changed = [name for name in sorted(wanted) if name in strays or wanted[name] != _known(observed, name)]
+            if changed:
+                _tell(world, observed, newest, {name: wanted[name] for name in changed}, log)
+            failed = [one.host for one in still if not one.away]
+            log.end(Outcome.ERROR if failed else Outcome.UNCHANGED, _said(done, changed, failed))
+    return Brought(newest.current, done, tuple(changed), still, silent)
+
+
+def _bring_all(
+    world: World, late: Sequence[Behind], aim: Aim, wait: Callable[[float], None], log: Log
+) -> tuple[tuple[Behind, ...], tuple[Behind, ...]]:
+    """(who came, who is still behind and why), all hosts that answer side by side."""
+    asked = [one for one in late if not one.away]
+    for target in sorted({one.target for one in asked}):
+        log.intend(Place(target), Start(target, aim.release.id, aim.slot), Collect(target, aim.release.id))
+    words = world.together([partial(_bring, world, one, aim, wait) for one in asked])
+    tried = dict(zip(asked, words, strict=True))
+    done = tuple(one for one, word in tried.items() if not word)
+    still = tuple(replace(one, why=tried.get(one) or one.why) for one in late if one not in done)
+    for target in sorted({one.target for one in asked}):
+        missing = [one for one in still if one.target == target]
+        without = tuple(Missing(one.host, "unreachable" if one.away else "failed", one.why) for one in missing)
+        log.say(Started(target, aim.release.id, without), Collected(target, aim.release.id))
+    return done, still
+
+
+def _said(done: Sequence[Behind], routers: Sequence[str], failed: Sequence[str]) -> str:
+    brought = ", ".join(one.host for one in done)
+    parts = [f"{brought} came to it"] if done else []
+    parts += [f"{', '.join(routers)} told anew who has it"] if routers else []
+    parts += [f"still behind: {', '.join(failed)}"] if failed else []
+    return "; ".join(parts) or "nobody who is behind answers"
 
 
 def _aim(session: "Session", newest: LedgerState) -> Aim:
@@ -168,30 +198,36 @@ def _known(observed: Observed, router: str) -> frozenset[str]:
     return frozenset(ledger.away.get(ledger.current, ())) if ledger.current else frozenset()
 
 
-def _tell(world: World, observed: Observed, newest: LedgerState, wanted: Mapping[str, frozenset[str]]) -> None:
+def _tell(
+    world: World, observed: Observed, newest: LedgerState, wanted: Mapping[str, frozenset[str]], log: Log
+) -> None:
     """These routers send everything to the committed release, and nothing to the hosts without it. In order, or none."""
     release = newest.releases[str(newest.current)]
     fence = 1 + max(state.fence for state in observed.ledgers.values())
-    rollout, binding = f"{REPAIR}{secrets.token_hex(4)}", tuple(sorted(newest.slots.items()))
-    claim = Claim(world.holder, rollout, release, None, binding, LEASE, playbook="recover")
+    binding = tuple(sorted(newest.slots.items()))
+    claim = Claim(world.holder, log.rollout, release, None, binding, LEASE, playbook="recover")
     # A person who asks for the way back again must still be told that it was gone already.
     ended: Settlement = "reverted" if newest.settled and newest.settled[1] == "reverted" else "committed"
     taken: list[str] = []
     try:
+        log.intend(Acquire(force=True))
         for name in wanted:
             world.sites[name].ledger.acquire(claim, fence, force=True, within=WITHIN)
             taken.append(name)
+        log.say(Acquired(fence, tuple(wanted)))
         for name, without in wanted.items():
             site, away = world.sites[name], {release.id: without} if without else None
             split, generation = Split.all_to(release.id), generation_of(fence, HOME_GENERATION)
+            log.intend(Shift(name, split, generation), Settle(name, ended))
             site.router.shift(split, binding, generation, fence=fence, within=WITHIN, away=away)
-            settling = Settling(ended, rollout, release.id, away=tuple(sorted(without)))
+            settling = Settling(ended, log.rollout, release.id, away=tuple(sorted(without)))
             site.ledger.settle(settling, fence=fence, within=WITHIN)
             taken.remove(name)
+            log.say(Shifted(name, split, generation), Settled(name, ended))
     finally:
         for name in taken:
             with suppress(ReleaserError):
-                world.sites[name].ledger.settle(Settling("cancelled", rollout, None), fence=fence, within=WITHIN)
+                world.sites[name].ledger.settle(Settling("cancelled", log.rollout, None), fence=fence, within=WITHIN)
 
 
 def _without(observed: Observed, target: str, done: tuple[Behind, ...], still: tuple[Behind, ...]) -> frozenset[str]:

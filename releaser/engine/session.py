@@ -294,7 +294,7 @@ class Session:
         self.wiring.run_local_routers()
         headers = resolve_headers(self.environment, self.registry, self.folder, self.environ)
         with closing_probes(replace(self.wiring, told=headers.told).world(self.journal_head)) as world:
-            return adopt(self.environment, world, self.observe(), version, by=self.by)
+            return adopt(self, world, self.observe(), version)
 
     def freeze(
         self, reason: str, *, seconds: float | None = None, allow: tuple[str, ...] = ()

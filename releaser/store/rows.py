@@ -8,9 +8,9 @@ from typing import Any
 
 from releaser.store.chain import fits
 from releaser.store.faults import corrupt
-from releaser.store.summaries import COLUMNS, Summary, summary_of
+from releaser.store.summaries import COLUMNS, RELEASES, Summary, summary_of
 
-__all__ = ["checkpoint", "hash_at", "held", "said", "summaries", "summary_for", "tail"]
+__all__ = ["checkpoint", "hash_at", "held", "said", "summaries", "summary_for", "tail", "which"]
 
 PAGE = 500
 """Rows of one SELECT: about 4 ms, for until it ends no commit can."""
@@ -47,6 +47,16 @@ def hash_at(connection: sqlite3.Connection, position: int) -> bytes | None:
 def summaries(connection: sqlite3.Connection, condition: str, values: Iterable[Any]) -> Sequence[Summary]:
     """Rollouts under an SQL condition of ours ("WHERE ... ORDER BY ... LIMIT ?")."""
     return [summary_of(row) for row in connection.execute(f"{SELECT_SUMMARY} {condition}", tuple(values)).fetchall()]
+
+
+def which(environment: str | None, *conditions: str, upkeep: bool) -> tuple[str, tuple[str, ...]]:
+    """(WHERE clause, its parameters) for the rollouts of one environment or of all, with or without what is no release."""
+    kinds = () if upkeep else RELEASES
+    of_kind = (f"kind IN ({', '.join('?' * len(kinds))})",) if kinds else ()
+    of_place = () if environment is None else ("environment = ?",)
+    every = (*of_kind, *of_place, *conditions)
+    parameters = (*kinds, *(() if environment is None else (environment,)))
+    return (f"WHERE {' AND '.join(every)}" if every else ""), parameters
 
 
 def summary_for(connection: sqlite3.Connection, rollout: str) -> Summary | None:

@@ -69,27 +69,21 @@ class SqliteJournal:
             position, digest = rows.tail(connection)
         return self.id, position, digest.hex()
 
-    def rollouts(self, environment: str | None = None, limit: int = 100) -> Sequence[Summary]:
-        """The latest first."""
+    def rollouts(self, environment: str | None = None, limit: int = 100, *, upkeep: bool = False) -> Sequence[Summary]:
+        """The latest first: releases and ways back, with `upkeep` also what was done beside them."""
+        where, parameters = rows.which(environment, upkeep=upkeep)
         with self._reading() as connection:
-            if environment is None:
-                return rows.summaries(connection, "ORDER BY first_position DESC LIMIT ?", (limit,))
-            return rows.summaries(
-                connection, "WHERE environment = ? ORDER BY first_position DESC LIMIT ?", (environment, limit)
-            )
+            return rows.summaries(connection, f"{where} ORDER BY first_position DESC LIMIT ?", (*parameters, limit))
 
     def rollout(self, rollout: str) -> Summary | None:
         with self._reading() as connection:
             return rows.summary_for(connection, rollout)
 
-    def open_rollouts(self, environment: str | None = None) -> Sequence[Summary]:
+    def open_rollouts(self, environment: str | None = None, *, upkeep: bool = False) -> Sequence[Summary]:
         """Those that have not finished, the earliest first."""
+        where, parameters = rows.which(environment, "outcome IS NULL", upkeep=upkeep)
         with self._reading() as connection:
-            if environment is None:
-                return rows.summaries(connection, "WHERE outcome IS NULL ORDER BY first_position", ())
-            return rows.summaries(
-                connection, "WHERE environment = ? AND outcome IS NULL ORDER BY first_position", (environment,)
-            )
+            return rows.summaries(connection, f"{where} ORDER BY first_position", parameters)
 
     def verify(self, last: int | None = None) -> Sequence[str]:
         """The chain in short pages, whole or its `last` rows: a sentence for each problem (the first twenty), none if all is well."""

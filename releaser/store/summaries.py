@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 from releaser.store.faults import DamagedError
 
-__all__ = ["COLUMNS", "Row", "Summary", "storable", "summary_from_rows", "summary_of"]
+__all__ = ["COLUMNS", "RELEASES", "Row", "Summary", "storable", "summary_from_rows", "summary_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Summary:
     rollout: str
     environment: str
     kind: str
-    """"promote" or "rollback"."""
+    """One of RELEASES, or "recover" or "adopt"."""
     release: str
     version: str
     origin: str | None
@@ -36,6 +36,8 @@ class Summary:
 
 
 COLUMNS = tuple(field.name for field in fields(Summary))
+RELEASES = ("promote", "rollback")
+"""Kinds of rollouts that bring a release; the others are upkeep."""
 Row = tuple[str, int, float, str]
 KINDS = tuple(get_type_hints(Summary).values())
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from releaser.core.events import Alarmed, Asked, Entry, Held
+from releaser.core.events import Alarmed, Asked, Entry, Held, Opened
 from releaser.core.values import Moment
 from releaser.errors import JournalCorruptError, JournalUnavailableError
 from releaser.store.asked import Waiting
 from releaser.store.summaries import Summary
-from releaser.testing.samples import BAD_RELEASE, GOOD_RELEASE, ONE_OF_EACH, entries
+from releaser.testing.samples import BAD_RELEASE, GOOD_RELEASE, ONE_OF_EACH, PLAN, entries
 
 __all__ = ["CHECKS", "FullJournal"]
 
@@ -30,8 +30,10 @@ class FullJournal(Protocol):
     def check_against(self, journal_id: str, length: int, head: str) -> bool: ...
     def verify(self, last: int | None = None) -> Sequence[str]: ...
     def rollout(self, rollout: str) -> Summary | None: ...
-    def rollouts(self, environment: str | None = None, limit: int = 100) -> Sequence[Summary]: ...
-    def open_rollouts(self, environment: str | None = None) -> Sequence[Summary]: ...
+    def rollouts(
+        self, environment: str | None = None, limit: int = 100, *, upkeep: bool = False
+    ) -> Sequence[Summary]: ...
+    def open_rollouts(self, environment: str | None = None, *, upkeep: bool = False) -> Sequence[Summary]: ...
     def ask(self, environment: str, request: Asked, moment: Moment, *, rollout: str | None = None) -> int: ...
     def take(self, environment: str, rollout: str) -> Sequence[Waiting]: ...
     def answer(self, number: int, text: str) -> None: ...
@@ -134,6 +136,18 @@ def check_rollouts_are_summed_up(journal: FullJournal) -> None:
     )
 
 
+def check_what_is_no_release_is_told_only_to_who_asks(journal: FullJournal) -> None:
+    recover = Opened(replace(PLAN, kind="recover", origin=None, before=None), "ada")
+    journal.append(entries("good", GOOD_RELEASE))
+    journal.append(entries("recover.1", [recover]))
+    _same([one.rollout for one in journal.rollouts("production")], ["good"])
+    _same([one.rollout for one in journal.rollouts("production", upkeep=True)], ["recover.1", "good"])
+    _same([one.rollout for one in journal.rollouts(limit=1)], ["good"])
+    _same([*journal.open_rollouts("production"), *journal.open_rollouts()], ())
+    _same([one.rollout for one in journal.open_rollouts("production", upkeep=True)], ["recover.1"])
+    _same([one.rollout for one in journal.open_rollouts(upkeep=True)], ["recover.1"])
+
+
 def check_a_request_is_heard_once_and_answered(journal: FullJournal) -> None:
     abort, pause = Asked("abort", "ada", "wrong build"), Asked("pause", "grace", until=3600.0)
     first = journal.ask("production", abort, MOMENT, rollout="good")
@@ -172,6 +186,7 @@ CHECKS: tuple[Callable[[FullJournal], None], ...] = (
     check_the_head_vouches_for_all_rows,
     check_a_ledger_is_compared,
     check_rollouts_are_summed_up,
+    check_what_is_no_release_is_told_only_to_who_asks,
     check_a_request_is_heard_once_and_answered,
     check_a_watcher_sees_that_something_changed,
 )

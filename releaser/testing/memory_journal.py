@@ -8,7 +8,7 @@ from releaser.core.values import Moment
 from releaser.errors import JournalCorruptError, JournalUnavailableError
 from releaser.store.asked import Waiting
 from releaser.store.chain import genesis, link, row_text
-from releaser.store.summaries import Summary
+from releaser.store.summaries import RELEASES, Summary
 from releaser.store.summarising import summarise
 
 __all__ = ["MemoryJournal"]
@@ -74,11 +74,15 @@ class MemoryJournal:
     def rollout(self, rollout: str) -> Summary | None:
         return self._summaries.get(rollout)
 
-    def rollouts(self, environment: str | None = None, limit: int = 100) -> Sequence[Summary]:
-        return [s for s in reversed(self._summaries.values()) if environment in (None, s.environment)][:limit]
+    def rollouts(self, environment: str | None = None, limit: int = 100, *, upkeep: bool = False) -> Sequence[Summary]:
+        return self._chosen(environment, upkeep)[::-1][:limit]
 
-    def open_rollouts(self, environment: str | None = None) -> Sequence[Summary]:
-        return [s for s in self._summaries.values() if s.outcome is None and environment in (None, s.environment)]
+    def open_rollouts(self, environment: str | None = None, *, upkeep: bool = False) -> Sequence[Summary]:
+        return [one for one in self._chosen(environment, upkeep) if one.outcome is None]
+
+    def _chosen(self, environment: str | None, upkeep: bool) -> list[Summary]:
+        here = [one for one in self._summaries.values() if environment in (None, one.environment)]
+        return [one for one in here if upkeep or one.kind in RELEASES]
 
     def ask(self, environment: str, request: Asked, moment: Moment, *, rollout: str | None = None) -> int:
         self._asked += 1

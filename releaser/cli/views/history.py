@@ -20,6 +20,9 @@ ENDS: dict[str, tuple[str, Style]] = {
     "incomplete": ("INCOMPLETE", "bad"),
 }
 
+UPKEEP: dict[str, tuple[str, Style]] = {"recover": ("recovered", "good"), "adopt": ("adopted", "good")}
+"""What went well beside the releases."""
+
 
 def history_lines(found: Sequence[Summary]) -> list[Line]:
     if not found:
@@ -39,6 +42,8 @@ def _why(one: Summary) -> str:
 def _row(one: Summary) -> tuple[Line, ...]:
     seconds = f" in {say_seconds(one.seconds_to_stable)}" if one.seconds_to_stable is not None else ""
     end = ENDS.get(one.outcome, (one.outcome, "")) if one.outcome else ("running", "strong")
+    if one.outcome == "unchanged":
+        end = UPKEEP.get(one.kind, end)
     kind = "back to " if one.kind == "rollback" else ""
     return (
         line(day_time(one.opened)),

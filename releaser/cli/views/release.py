@@ -26,6 +26,7 @@ WORDS = {
     Phase.BAKING: "BAKING",
     Phase.LOOKING: "LOOKING",
 }
+UPKEEP = {"recover": "RECOVERING", "adopt": "ADOPTING"}
 ENDS: dict[Outcome, tuple[str, Style]] = {
     Outcome.PROMOTED: ("PROMOTED", "good"),
     Outcome.ROLLED_BACK: ("ROLLED BACK", "warn"),
@@ -47,7 +48,7 @@ def word_of(r: Rollout) -> tuple[str, Style]:
         return "PAUSED", "warn"
     if r.asked_approval is not None:
         return "WAITING FOR APPROVAL", "warn"
-    return WORDS.get(r.phase, "RELEASING"), "strong"
+    return UPKEEP.get(r.plan.kind) or WORDS.get(r.phase, "RELEASING"), "strong"
 
 
 def heading(r: Rollout) -> Line:
@@ -57,6 +58,8 @@ def heading(r: Rollout) -> Line:
     if r.plan.kind == "rollback":
         instead = f" from {stable}" if stable else ""
         candidate = f"to {candidate}"
+    if r.plan.kind in UPKEEP:
+        instead = ""
     return line((r.plan.environment, "strong"), "  ", word_of(r), f"{weight}  {candidate}{instead}  by {r.by}")
 
 

@@ -7,11 +7,16 @@ import sys
 import pytest
 from local_environment import Local
 
+from releaser.core.fold import replay
 from releaser.core.values import Outcome
 from releaser.errors import RefusedError
 from releaser.testing import app
 
 pytestmark = pytest.mark.real
+STORY = [
+    "Opened", "Issued", "Collected", "Issued", "Acquired", "Issued", "Issued", "Shifted", "Settled", "Finished"
+]  # fmt: skip
+"""An intent before each order."""
 
 
 def test_what_serves_becomes_the_stable_release(empty: Local) -> None:
@@ -25,6 +30,12 @@ def test_what_serves_becomes_the_stable_release(empty: Local) -> None:
         assert (adopted.version, adopted.slot) == ("0.9.0", "blue")
         assert process.poll() is None
         assert empty.split() == {"0.9.0": 100}
+        (journaled,) = session.journal.rollouts(session.name, upkeep=True)
+        assert (journaled.kind, journaled.version, journaled.outcome) == ("adopt", "0.9.0", "unchanged")
+        entries = session.journal.read(journaled.rollout)
+        assert [type(one.event).__name__ for one in entries] == STORY
+        assert replay(entries).outcome is Outcome.UNCHANGED
+        assert session.journal.rollouts(session.name) == []
         with pytest.raises(RefusedError, match="nothing to adopt"):
             empty.session().adopt()
         with empty.traffic():

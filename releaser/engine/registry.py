@@ -4,7 +4,8 @@ An adapter that is not listed, or not used, is never imported.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from importlib.metadata import EntryPoint, PackageNotFoundError, distribution
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution
 from typing import Any, NoReturn
 
 from pydantic import BaseModel
@@ -27,7 +28,7 @@ class Registry(Mapping[tuple[str, str], type[BaseModel]]):
         self._points: dict[tuple[str, str], EntryPoint] = {}
         self._walls: dict[str, Callable[[str], NoReturn]] = {}
         for point in found:
-            owner = point.dist.name if point.dist else ""
+            owner = _name_of(point.dist)
             if owner != OURS and owner not in allowed:
                 continue
             key = (point.group.removeprefix(f"{OURS}."), point.name)
@@ -78,6 +79,12 @@ class Registry(Mapping[tuple[str, str], type[BaseModel]]):
 
     def __len__(self) -> int:
         return len(self._points)
+
+
+@cache
+def _name_of(owner: Distribution | None) -> str:
+    """Once for each: it is read from the file METADATA, which takes a millisecond."""
+    return owner.name if owner else ""
 
 
 def _brought_by(name: str) -> list[EntryPoint]:

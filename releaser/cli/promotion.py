@@ -130,8 +130,16 @@ def _supersede(run: Run, session: "Session", wanted: Wanted) -> None:
 
 def _joined(run: Run, session: "Session", underway: Underway, wanted: Wanted) -> Reply:
     """A release that is alive brings this very release: follow it, where its journal is."""
+    known = session.journal.rollout(underway.rollout)
+    if known is not None and known.outcome is not None:
+        why = f"a release of {wanted.version} by {underway.holder} has just ended ({known.outcome}), and its lease is not over yet"
+        again = (
+            f"releaser promote {wanted.version} -e {session.name} --wait-lock 1m",
+            f"releaser status -e {session.name}",
+        )
+        return refused(session.name, wanted.version, Refusals((Refusal("lock-held", why, again),)))
     run.note(line(f"{underway.holder} brings {wanted.version} already: watching it"))
-    if session.journal.rollout(underway.rollout) is not None:
+    if known is not None:
         return attached(run, session, underway.rollout)
     from releaser.cli.afar import watched_from_afar
 

@@ -103,13 +103,14 @@ def _issued(r: Rollout, event: e.Issued, at: float) -> Rollout:
 
 
 def _acquired(r: Rollout, event: e.Acquired, at: float) -> Rollout:
-    """What was under way, or was seen, before this fence was ours does not count any more."""
+    """What was under way, or was seen, before this fence was ours does not count any more; nor does it that a router of it was silent."""
     same, reached = event.fence == r.fence, frozenset(event.reached)
     fresh = reached - r.reached if same else reached
+    tries = {command: tries for command, tries in r.tries.items() if subject_of(command) not in fresh}
     seen = {name: split for name, split in r.seen.items() if name not in fresh}
     r = replace(
         r, fence=event.fence, reached=r.reached | fresh if same else fresh, seen=seen, owned=r.owned | fresh,
-        fired=r.fired - fresh, settled=r.settled - fresh, pending=_without(r, Acquire) if same else {},
+        fired=r.fired - fresh, settled=r.settled - fresh, pending=_without(r, Acquire) if same else {}, tries=tries,
     )  # fmt: skip
     if r.phase is Phase.ACQUIRING:
         return _enter(r, Phase.PLACING, at)

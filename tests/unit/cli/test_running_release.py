@@ -6,6 +6,7 @@ from cli_world import Place
 from releaser.core.events import Asked
 from releaser.core.values import Outcome
 from releaser.engine.session import Session
+from releaser.ports import Claim
 
 
 def released(place: Place, *versions: str) -> None:
@@ -77,6 +78,22 @@ def test_a_rollback_pre_empts_a_running_release(place: Place) -> None:
     assert back.code == 0, back
     assert back.document["version"] == "1.4.1"
     assert running.end().outcome in (Outcome.ROLLED_BACK, Outcome.INCOMPLETE)
+
+
+def test_one_that_has_just_ended_is_waited_for_and_not_joined(place: Place) -> None:
+    released(place, "1.4.1", "1.4.2")
+    session = place.open(None, place.folder, environ=place.environ, settings=())
+    new, ended = session.release("1.4.3"), session.journal.rollouts()[0].rollout
+    (site,) = place.world.sites.values()
+    state = site.ledger.read(within=5)
+    claim = Claim("bo@desk", ended, new, state.split, tuple(sorted(state.slots.items())), 1.0)
+    site.ledger.acquire(claim, state.fence + 1, force=True, within=5)
+    refused = place.run("promote", "1.4.3", "-o", "json")
+    assert (refused.code, refused.document["reason"]) == (7, "lock-held"), refused
+    assert "has just ended (promoted)" in refused.document["message"]
+    assert "--wait-lock" in refused.document["fix"][0]
+    waited = place.run("promote", "1.4.3", "--wait-lock", "20s", "-o", "json")
+    assert waited.document["outcome"] == "promoted", waited
 
 
 def test_a_request_that_its_release_did_not_live_to_hear_aborts_no_other(place: Place) -> None:

@@ -8,8 +8,10 @@ from rollout_town import NEW, OLD, PLAN, Town
 
 from releaser.cli.answer import of_rollout
 from releaser.core import events as e
+from releaser.core.fold import evolve
 from releaser.core.plan import Plan, RouterRef
 from releaser.core.rollout import Phase, Rollout
+from releaser.core.silence import only_silent_ones_left
 from releaser.core.values import Counts, Outcome, Split
 from releaser.errors import FailedError, UnreachableError
 from releaser.onhost.clock import Now
@@ -90,6 +92,15 @@ def test_one_that_comes_back_in_time_is_home_before_its_timer() -> None:
     r = town.end()
     assert (r.outcome, town.other.split) == (Outcome.ROLLED_BACK, STABLE)
     assert town.clock.at - began < DEADMAN
+
+
+def test_one_that_answers_at_the_last_moment_is_not_left() -> None:
+    town = Pair()
+    town.aborted()
+    silent = town.turn_until(only_silent_ones_left)
+    there = town.journal.read("r1")[-1].moment
+    answered = evolve(silent, e.Entry("r1", silent.seq + 1, there, e.Acquired(silent.fence + 1, ("web/lb2",))))
+    assert not only_silent_ones_left(answered)
 
 
 def test_one_that_answers_no_is_not_silent_and_is_tried_on() -> None:

@@ -88,7 +88,10 @@ def _turn(here: Place, ask: Callable[["subprocess.Popen[str]"], tuple[float, flo
         process.communicate()
         watchdog.cancel()
     events = [(type(entry.event), entry.moment.wall) for entry in here.entries(VERSION)]
-    decided = next(wall for kind, wall in events if kind is e.TurnedBack)
+    decided = next((wall for kind, wall in events if kind is e.TurnedBack), None)
+    if decided is None:
+        told = ", ".join(kind.__name__ for kind, _ in events)
+        raise RuntimeError(f"promote ended with {process.returncode} and never turned back: {told}")
     if any(kind is e.Rehearsed and wall < decided for kind, wall in events):
         raise RuntimeError("the rehearsal was over before the request was heard: nothing was measured")
     return Heard((decided - asked) * 1000, None if answered is None else (answered - asked) * 1000)

@@ -44,8 +44,8 @@ class Screen:
     def width(self) -> int:
         return max(NARROWEST, min(WIDEST, shutil.get_terminal_size((80, 24)).columns))
 
-    def data(self, lines: Iterable[Line], indent: int = KEYS) -> None:
-        self._lines(self.out_stream, lines, indent)
+    def data(self, lines: Iterable[Line]) -> None:
+        self._lines(self.out_stream, lines, KEYS)
 
     def note(self, *lines: Line, indent: int = KEYS) -> None:
         """Progress, questions and errors."""

@@ -5,7 +5,7 @@ is not known any more, and a quantile is a straight line between them.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import inf
@@ -25,10 +25,10 @@ EDGES: tuple[float, ...] = (
 """Seconds. Routers measure in whole milliseconds, so there is nothing to tell apart below the first of them."""
 
 
-def edge_above(seconds: float, edges: Sequence[float] = EDGES) -> float:
+def edge_above(seconds: float) -> float:
     """The edge of the bucket that a time cut to whole milliseconds belongs to: it may have been a little longer."""
-    index = bisect_right(edges, seconds)
-    return edges[index] if index < len(edges) else inf
+    index = bisect_right(EDGES, seconds)
+    return EDGES[index] if index < len(EDGES) else inf
 
 
 @dataclass(frozen=True, slots=True)

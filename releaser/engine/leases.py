@@ -6,6 +6,7 @@ from typing import Any
 
 from releaser.core import events as e
 from releaser.core.commands import Acquire
+from releaser.core.plan import Expected
 from releaser.core.rollout import Rollout
 from releaser.engine.messages import Facts
 from releaser.errors import FencedError, HeldError, PortError, RefusedError, UnreachableError
@@ -53,7 +54,8 @@ def _take_lease(r: Rollout, world: World) -> Facts:
             world.sites[name].ledger.acquire(_claim(r, world, known), fence, force=False, within=5.0)
             taken.append(name)
         for name in names:
-            _check_drift(r, world, name)
+            if name in expected:
+                _check_drift(r, world, expected[name])
     except (HeldError, RefusedError, FencedError) as refusal:
         _give_back(r, world, taken, fence)
         code = {HeldError: "lock-held", FencedError: "outdated"}.get(type(refusal), refusal.code)
@@ -64,17 +66,15 @@ def _take_lease(r: Rollout, world: World) -> Facts:
     return (e.Acquired(fence, tuple(names)),)
 
 
-def _check_drift(r: Rollout, world: World, name: str) -> None:
+def _check_drift(r: Rollout, world: World, seen: Expected) -> None:
     """What the router itself serves must be what the plan was made for."""
-    for seen in r.plan.expected:
-        if seen.router == name:
-            state = world.sites[name].router.read(r.plan.binding, within=5.0)
-            if state.split != seen.split:
-                raise RefusedError(
-                    f"{name} serves {state.split or 'nothing'}, the plan was made for {seen.split or 'nothing'}",
-                    code="drift",
-                    fix=("make a new plan: releaser plan",),
-                )
+    state = world.sites[seen.router].router.read(r.plan.binding, within=5.0)
+    if state.split != seen.split:
+        raise RefusedError(
+            f"{seen.router} serves {state.split or 'nothing'}, the plan was made for {seen.split or 'nothing'}",
+            code="drift",
+            fix=("make a new plan: releaser plan",),
+        )
 
 
 def _give_back(r: Rollout, world: World, taken: list[str], fence: int) -> None:

@@ -13,8 +13,7 @@ POOL = 16
 class ThreadExecutor:
     """Daemon threads: a hanging effect must never keep a finished process alive. Implements ports.Executor."""
 
-    def __init__(self, pool: int = POOL) -> None:
-        self.size = pool
+    def __init__(self) -> None:
         self.queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.workers: list[threading.Thread] = []
         self.idle = 0
@@ -26,7 +25,7 @@ class ThreadExecutor:
             return
         self.queue.put(work)
         with self.lock:
-            if self.idle < self.queue.qsize() and len(self.workers) < self.size:
+            if self.idle < self.queue.qsize() and len(self.workers) < POOL:
                 worker = threading.Thread(target=self._work, daemon=True, name=f"effect-{len(self.workers)}")
                 self.workers.append(worker)
                 worker.start()

@@ -37,7 +37,7 @@ def artifact_at(path: Path) -> Artifact:
             return Artifact(path, "dir", tree.digest(_entries(path)))
         if not path.is_file():
             raise ConfigError(
-                f"The artifact {path} does not exist.", fix=("build it", "correct `artifact`"), code="artifact-missing"
+                f"the artifact {path} does not exist", fix=("build it", "correct `artifact`"), code="artifact-missing"
             )
         _expect_tar(path)
         return Artifact(path, "tar", tree.file_digest(path))
@@ -76,12 +76,12 @@ def _entries(root: Path) -> list[tree.Entry]:
         found = tree.entries(root, links=True)
     except tree.TreeError as error:
         raise ConfigError(
-            f"The artifact {root} cannot be placed: {error}.",
+            f"the artifact {root} cannot be placed: {error}",
             fix=(f"build the artifact without {error.path}, or with a copy in its place",),
             code="artifact-unsafe",
         ) from None
     if not any(entry.kind == "f" for entry in found):
-        raise ConfigError(f"The artifact {root} holds no file.", fix=("build it first",), code="artifact-empty")
+        raise ConfigError(f"the artifact {root} holds no file", fix=("build it first",), code="artifact-empty")
     return found
 
 
@@ -90,7 +90,7 @@ def _expect_tar(path: Path) -> None:
         start = file.read(512)
     if not start.startswith(MAGIC) and start[USTAR] != b"ustar":
         raise ConfigError(
-            f"The artifact {path} is neither a directory nor a tar archive (.tar, .tar.gz, .tar.bz2, .tar.xz).",
+            f"the artifact {path} is neither a directory nor a tar archive (.tar, .tar.gz, .tar.bz2, .tar.xz)",
             fix=("pack it with tar, or name a directory",),
             code="artifact-kind",
         )
@@ -98,7 +98,7 @@ def _expect_tar(path: Path) -> None:
 
 def _unreadable(path: Path, error: OSError) -> ConfigError:
     return ConfigError(
-        f"The artifact {path} cannot be read: {error.strerror or error} ({error.filename or path}).",
+        f"the artifact {path} cannot be read: {error.strerror or error} ({error.filename or path})",
         fix=("give yourself the right to read it, or correct `artifact`",),
         code="artifact-unreadable",
     )

@@ -51,13 +51,13 @@ def open_routes(
     return _routes(name, route, generation)
 
 
-def closed_routes(name: str, generation: int = 0) -> dict[str, Any]:
-    """Nothing serves yet: every request gets 503. (Envoy refuses two weights of 0.)"""
+def closed_routes(name: str) -> dict[str, Any]:
+    """Nothing serves yet, which is generation 0: every request gets 503. (Envoy refuses two weights of 0.)"""
     route = {
         "match": {"prefix": "/"},
         "direct_response": {"status": 503, "body": {"inline_string": NOTHING_SERVES}},
     }
-    return _routes(name, route, generation)
+    return _routes(name, route, 0)
 
 
 def _routes(name: str, route: Mapping[str, Any], generation: int) -> dict[str, Any]:

@@ -40,9 +40,7 @@ class Sight:
     text: str
 
 
-def regression_need(
-    ratio_true: float, *, weight: float, base: float, alpha: float, rho0: float = 1.0, phi: float = 1.0
-) -> Need | None:
+def regression_need(ratio_true: float, *, weight: float, base: float, alpha: float, rho0: float = 1.0) -> Need | None:
     """Requests to the candidate until errors `ratio_true` times stable's are judged bad; None: never.
 
     `weight` is the candidate's share (0.05), `base` stable's error rate. The nearest bet that is not above the ratio decides.
@@ -54,8 +52,8 @@ def regression_need(
     others = (1 - weight) / weight
     b = log((weight * bet + 1 - weight) / (weight * rho0 + 1 - weight))
     a = log(bet / rho0) - b
-    information = base * (ratio_true * a - others * b) / phi
-    variance = base * (ratio_true * a * a + others * b * b) / phi
+    information = base * (ratio_true * a - others * b)
+    variance = base * (ratio_true * a * a + others * b * b)
     stake = bets[bet] / sum(bets.values())
     return _need(log(1 / alpha) - log(stake) - log(1 - DELAYED), information, variance)
 

@@ -51,14 +51,6 @@ def test_a_larger_regression_needs_fewer_requests_and_a_wider_allowance_more(wei
     assert strict.n95 < found[0]
 
 
-def test_errors_that_share_a_cause_need_as_many_times_more_requests() -> None:
-    single = regression_need(5.0, weight=0.05, base=0.001, alpha=0.01)
-    shared = regression_need(5.0, weight=0.05, base=0.001, alpha=0.01, phi=3)
-    assert single is not None
-    assert shared is not None
-    assert shared.n50 == pytest.approx(3 * single.n50)
-
-
 def test_a_good_version_needs_longer_for_a_closer_tolerance() -> None:
     wide = good_need(weight=0.5, base=0.002, eps=0.01, beta=0.05)
     close = good_need(weight=0.5, base=0.002, eps=0.005, beta=0.05)

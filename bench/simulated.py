@@ -72,29 +72,42 @@ def share(rng: Random, n: int, weight: float) -> int:
     return hits(rng, n, weight)
 
 
-def release(plan: Plan, rng: Random, rate: float, p_s: Rate, p_c: Rate, *, tick: float = 1.0, full: float = 1.0) -> Run:
-    """One release: counters are read every `tick` seconds, a step is left on GOOD, the release goes back on BAD.
+class Traffic:
+    """What the router has counted so far. At 100 % the candidate has `full` times its error rate."""
 
-    At 100 % the candidate has `full` times its error rate; harmed requests are counted against stable's, as everywhere.
-    """
-    judge, at, step, alone = Judge(plan), 0.0, 0, 0.0
-    stable, candidate = Counts(), Counts()
-    harmed, spare, asked = 0.0, 0.0, 0.0
+    def __init__(self, rng: Random, rate: float, p_s: Rate, p_c: Rate, full: float) -> None:
+        self.rng, self.rate, self.p_s, self.p_c, self.full = rng, rate, p_s, p_c, full
+        self.stable, self.candidate = Counts(), Counts()
+        self.spare = 0.0
+        self.harmed, self.alone = 0.0, 0.0
+        """As in `Run`; harmed requests are counted against stable's error rate, as everywhere."""
+
+    def flow(self, seconds: float, at: float, weight: float) -> int:
+        """The requests of these seconds, until `at`; how many of them the candidate got."""
+        self.spare += self.rate * seconds
+        n, self.spare = int(self.spare), self.spare - int(self.spare)
+        n_c = n if weight == 1 else share(self.rng, n, weight)
+        fails = min(1.0, self.p_c(at) * self.full) if weight == 1 else self.p_c(at)
+        x_c, x_s = hits(self.rng, n_c, fails), hits(self.rng, n - n_c, self.p_s(at))
+        self.alone += seconds if weight == 1 else 0.0
+        self.harmed += x_c - self.p_s(at) * n_c
+        self.stable = Counts(self.stable.completed + n - n_c, self.stable.failed + x_s)
+        self.candidate = Counts(self.candidate.completed + n_c, self.candidate.failed + x_c)
+        return n_c
+
+    def counts(self) -> dict[str, Counts]:
+        return {OLD.id: self.stable, NEW.id: self.candidate}
+
+
+def release(plan: Plan, rng: Random, rate: float, p_s: Rate, p_c: Rate, *, tick: float = 1.0, full: float = 1.0) -> Run:
+    """One release: counters are read every `tick` seconds, a step is left on GOOD, the release goes back on BAD."""
+    judge, traffic, at, step, asked = Judge(plan), Traffic(rng, rate, p_s, p_c, full), 0.0, 0, 0.0
     judge.begin(0, at)
-    judge.counted("web/lb", {OLD.id: stable, NEW.id: candidate}, at)
+    judge.counted("web/lb", traffic.counts(), at)
     while at < LONGEST:
         at += tick
-        spare += rate * tick
-        n, spare = int(spare), spare - int(spare)
-        weight = plan.steps[step].weight / 100
-        n_c = n if weight == 1 else share(rng, n, weight)
-        fails = min(1.0, p_c(at) * full) if weight == 1 else p_c(at)
-        alone += tick if weight == 1 else 0.0
-        x_c, x_s = hits(rng, n_c, fails), hits(rng, n - n_c, p_s(at))
-        harmed += x_c - p_s(at) * n_c
-        stable = Counts(stable.completed + n - n_c, stable.failed + x_s)
-        candidate = Counts(candidate.completed + n_c, candidate.failed + x_c)
-        judge.counted("web/lb", {OLD.id: stable, NEW.id: candidate}, at)
+        n_c = traffic.flow(tick, at, plan.steps[step].weight / 100)
+        judge.counted("web/lb", traffic.counts(), at)
         if at - asked >= 1.0 - 1e-9:
             judge.health("web", Reading(passed=True), at)
             asked = at
@@ -102,18 +115,18 @@ def release(plan: Plan, rng: Random, rate: float, p_s: Rate, p_c: Rate, *, tick:
             continue
         match judge.verdict(at).verdict:
             case Verdict.BAD:
-                return Run("rolled back", at, harmed, alone)
+                return Run("rolled back", at, traffic.harmed, traffic.alone)
             case Verdict.GOOD if step == len(plan.steps) - 1:
-                return Run("promoted", at, harmed, alone)
+                return Run("promoted", at, traffic.harmed, traffic.alone)
             case Verdict.GOOD:
                 step += 1
                 judge.begin(step, at)
-                judge.counted("web/lb", {OLD.id: stable, NEW.id: candidate}, at)
+                judge.counted("web/lb", traffic.counts(), at)
                 if plan.steps[step].weight == 100 and plan.bake == 0:
-                    return Run("promoted", at, harmed, alone)
+                    return Run("promoted", at, traffic.harmed, traffic.alone)
             case _:
                 pass
-    return Run("open", at, harmed, alone)
+    return Run("open", at, traffic.harmed, traffic.alone)
 
 
 def many(n: int, seed: int, plan: Plan, rate: float, p_s: float, p_c: float, *, tick: float = 1.0) -> list[Run]:

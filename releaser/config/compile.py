@@ -1,19 +1,23 @@
 """What would bring this release to everyone? environment + playbook + release + observed -> Plan, or why not. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 from releaser.config import obstacles
 from releaser.config.absences import absences, cannot_leave_out
 from releaser.config.environment import Environment, Probe, canonical, router_refs, target_refs
-from releaser.config.observed import Refusals, Seen, Unchanged, Underway, drift, other_slot, slot_of
+from releaser.config.observed import Around, Refusal, Refusals, Seen, Unchanged, Underway, drift, other_slot, slot_of
 from releaser.config.playbook import Playbook
 from releaser.core.absent import Allowed
 from releaser.core.analysis.errors_good import step_tolerances
-from releaser.core.plan import Approval, Budget, Expected, HealthRule, Judging, Plan, Step, Undo
-from releaser.core.values import Binding, Release, Slot, Split
+from releaser.core.plan import Approval, Budget, Expected, HealthRule, Judging, Plan, Step
+from releaser.core.values import Binding, Release, Split
 from releaser.ports import LedgerState
 
-__all__ = ["compile_promotion", "expected", "health_rule", "poll_of"]
+__all__ = ["compile_promotion", "health_rule", "outline"]
+
+NOTHING_AROUND = Around()
 
 
 def compile_promotion(
@@ -21,51 +25,41 @@ def compile_promotion(
     playbook: Playbook,
     release: Release,
     observed: Sequence[Seen],
+    around: Around = NOTHING_AROUND,
     *,
-    undo: Undo | None = None,
-    taken: Mapping[Slot, str] | None = None,
-    trouble: str = "",
-    hangs: bool = False,
-    silent_targets: Mapping[str, str] | None = None,
-    alike: Collection[str] = (),
     stable_is_down: bool = False,
     retry_bad: bool = False,
     unfreeze: bool = False,
 ) -> Plan | Refusals | Unchanged | Underway:
     """The plan that brings `release` to `environment`. Every refusal is answered, not only the first.
 
-    `observed` has one entry for each of `router_refs(environment)`. `undo` is the way back as earlier releases measured it;
-    `taken` are slots on whose port somebody else listens, with who that is; `trouble` says why the stable release does not
-    serve, and `hangs` that its processes run all the same; `silent_targets` are those that gave no answer, with the reason; the routers of `alike` cannot leave out a host.
+    `observed` has one entry for each of `router_refs(environment)`. A person may know that stable is down, and wish for a
+    release that was bad before (`retry_bad`), or for one in spite of a freeze (`unfreeze`).
     """
     if not observed:
         raise ValueError("a plan is made against what the routers said")
-    name, undo = environment.name, undo or Undo(None)
-    mute = obstacles.mute_routers(name, observed)
-    if mute:
+    name = environment.name
+    if mute := obstacles.mute_routers(name, observed):
         return Refusals(tuple(mute))
     ledgers = [seen.ledger for seen in observed if seen.ledger is not None]
-    underway = _underway(ledgers, release)
-    if underway is not None:
+    if underway := _underway(ledgers, release):
         return underway
     refusals = obstacles.busy(name, ledgers) or drift(name, observed)
-    refusals += obstacles.mute_targets(name, silent_targets or {})
-    if not refusals and not trouble and all(ledger.current == release.id for ledger in ledgers):
+    refusals += obstacles.mute_targets(name, around.silent_targets)
+    if not refusals and not around.trouble and all(ledger.current == release.id for ledger in ledgers):
         return Unchanged(release.id, f"{name} already runs {release.id}: the same artifact, config and secrets")
     origin, binding = ledgers[0].current, _binding(ledgers[0], release.id)
-    if origin is not None and trouble and (origin == release.id or not stable_is_down):
-        refusals.append(obstacles.stable_is_dead(name, origin, trouble, release, hangs=hangs))
-    refusals += obstacles.occupied(name, binding, release.id, taken or {}, first=origin is None)
-    refusals += [] if unfreeze else obstacles.frozen(name, playbook.name, release.version, ledgers)
-    refusals += [] if retry_bad else obstacles.bad_before(name, release, ledgers)
-    refusals += obstacles.other_artifact(environment, release, ledgers)
+    if origin is not None and around.trouble and (origin == release.id or not stable_is_down):
+        refusals.append(obstacles.stable_is_dead(name, origin, around.trouble, release, hangs=around.hangs))
+    refusals += obstacles.occupied(name, binding, release.id, around.taken, first=origin is None)
+    refusals += _on_record(environment, playbook, release, ledgers, retry_bad=retry_bad, unfreeze=unfreeze)
     refusals += [] if origin is None else obstacles.too_fine(playbook, observed)
-    refusals += obstacles.slow_way_back(playbook.name, playbook.budget, undo.seconds)
-    refusals += cannot_leave_out(environment, alike)
+    refusals += obstacles.slow_way_back(playbook.name, playbook.budget, around.undo.seconds)
+    refusals += cannot_leave_out(environment, around.alike)
     if refusals:
         return Refusals(tuple(refusals))
-    judging = _judging(environment, playbook, stable_is_down=stable_is_down)
-    return _plan(environment, playbook, release, observed, origin, binding, judging, undo, unfreeze=unfreeze)
+    plan = replace(outline("promote", environment, release, observed, binding), unfreeze=unfreeze, undo=around.undo)
+    return _from(origin, plan, environment, playbook, stable_is_down=stable_is_down)
 
 
 def _underway(ledgers: Sequence[LedgerState], release: Release) -> Underway | None:
@@ -76,51 +70,73 @@ def _underway(ledgers: Sequence[LedgerState], release: Release) -> Underway | No
     return Underway(alive.rollout, alive.name)
 
 
-def _plan(
+def _on_record(
     environment: Environment,
     playbook: Playbook,
     release: Release,
-    observed: Sequence[Seen],
-    origin: str | None,
-    binding: Binding,
-    judging: Judging,
-    undo: Undo,
+    ledgers: Sequence[LedgerState],
     *,
+    retry_bad: bool,
     unfreeze: bool,
+) -> list[Refusal]:
+    """What the ledgers hold against this release."""
+    return [
+        *([] if unfreeze else obstacles.frozen(environment.name, playbook.name, release.version, ledgers)),
+        *([] if retry_bad else obstacles.bad_before(environment.name, release, ledgers)),
+        *obstacles.other_artifact(environment, release, ledgers),
+    ]
+
+
+def outline(
+    kind: Literal["promote", "rollback"],
+    environment: Environment,
+    to: Release,
+    observed: Sequence[Seen],
+    binding: Binding,
 ) -> Plan:
-    """One that nothing stands in the way of."""
-    fleet, budget = environment.fleet, playbook.budget
+    """What the environment and its routers say of a plan, with no word of what runs now; a rollback moves all of them together."""
+    fleet, together = environment.fleet, kind == "rollback"
     return Plan(
-        kind="promote",
+        kind=kind,
         environment=environment.name,
-        to=release,
-        origin=origin,
+        to=to,
+        origin=None,
         binding=binding,
-        targets=target_refs(environment),
-        routers=router_refs(environment),
-        steps=_steps(playbook, len(environment.waves), first=origin is None),
-        before=None if origin is None else Split.all_to(origin),
-        playbook=playbook.name,
-        bake=playbook.bake,
-        health=health_rule(environment, budget.ready),
-        judging=judging,
-        budget=Budget(budget.step, budget.release, budget.rollback, budget.deadman),
-        on_failure=playbook.on_failure,
+        targets=target_refs(environment, together=together),
+        routers=router_refs(environment, together=together),
+        health=health_rule(environment),
         keep_warm=fleet.keep_warm,
         keep=fleet.keep,
         drain=fleet.drain,
         cut_after=fleet.cut_after,
-        poll=poll_of(environment),
-        unfreeze=unfreeze,
-        expected=expected(observed),
-        undo=undo,
+        poll=_poll(environment),
+        expected=_expected(observed),
         allowed=Allowed(fleet.max_failed, fleet.max_unreachable),
         absent=absences(environment, observed, binding),
         config=canonical(environment),
     )
 
 
-def expected(observed: Sequence[Seen]) -> tuple[Expected, ...]:
+def _from(
+    origin: str | None, plan: Plan, environment: Environment, playbook: Playbook, *, stable_is_down: bool
+) -> Plan:
+    """By which steps `plan` leads away from `origin`, judged how, within which times, and what follows a failure."""
+    budget = playbook.budget
+    return replace(
+        plan,
+        origin=origin,
+        before=None if origin is None else Split.all_to(origin),
+        steps=_steps(playbook, len(environment.waves), first=origin is None),
+        judging=_judging(environment, playbook, stable_is_down=stable_is_down),
+        playbook=playbook.name,
+        bake=playbook.bake,
+        health=health_rule(environment, budget.ready),
+        budget=Budget(budget.step, budget.release, budget.rollback, budget.deadman),
+        on_failure=playbook.on_failure,
+    )
+
+
+def _expected(observed: Sequence[Seen]) -> tuple[Expected, ...]:
     """What every router that answered said: another answer later is drift."""
     return tuple(
         Expected(seen.router, seen.ledger.fence, seen.state.generation, seen.state.split)
@@ -137,7 +153,7 @@ def health_rule(environment: Environment, ready_within: float = HealthRule().rea
     return HealthRule(name, probe.every, probe.timeout, probe.passes, probe.fails, ready_within)
 
 
-def poll_of(environment: Environment) -> float:
+def _poll(environment: Environment) -> float:
     """Seconds between two readings of the routers' counters."""
     return next((probe.every for probe in environment.probes.values() if probe.kind == "router"), 1.0)
 

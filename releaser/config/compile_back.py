@@ -1,13 +1,12 @@
 """What does it take to go back to a release that was good? Needs nothing but what reachable ledgers say. Pure."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from releaser.config.absences import absences
 from releaser.config.choices import Choice, Memory, choices, remembered
-from releaser.config.compile import expected, health_rule, poll_of
-from releaser.config.environment import Environment, canonical, router_refs, target_refs
+from releaser.config.compile import outline
+from releaser.config.environment import Environment
 from releaser.config.observed import Refusal, Refusals, Seen, Unchanged, other_slot
-from releaser.core.absent import Allowed
 from releaser.core.plan import Budget, Plan, Step, Undo
 from releaser.core.values import Binding, Split
 from releaser.ports import LedgerState
@@ -45,65 +44,33 @@ def compile_rollback(
         target = _checked(name, memory, str(target.release))  # what answers by the ledgers runs nowhere: it is started
     if not isinstance(target, str):
         return target
-    binding = _binding(memory, target)
-    if binding is None:
-        why = f"both slots serve the release under way, so {target} finds none; let a rollback of it end first"
-        return Refusals((Refusal("no-slot", why, (f"releaser rollback -e {name}",)),))
-    return _plan(
-        environment,
-        observed,
-        memory,
-        target,
-        binding,
-        cold=target not in memory.slots.values() or (running is not None and target not in running),
+    binding = _binding(name, memory, target)
+    if isinstance(binding, Refusals):
+        return binding
+    cold = target not in memory.slots.values() or (running is not None and target not in running)
+    return replace(
+        _to(target, environment, observed, memory, binding, cold=cold),
         budget=budget or Budget(),
         mark_bad=mark_bad,
         freeze=_freeze(environment, freeze, again=leaving == target),
     )
 
 
-def _plan(
-    environment: Environment,
-    observed: Sequence[Seen],
-    memory: Memory,
-    target: str,
-    binding: Binding,
-    *,
-    cold: bool,
-    budget: Budget,
-    mark_bad: bool,
-    freeze: float,
+def _to(
+    target: str, environment: Environment, observed: Sequence[Seen], memory: Memory, binding: Binding, *, cold: bool
 ) -> Plan:
     """One shift to `target`, on all routers together; `cold`: it is started first."""
-    leaving, fleet = memory.leaving, environment.fleet
-    return Plan(
-        kind="rollback",
-        environment=environment.name,
-        to=memory.releases[target],
+    leaving = memory.leaving
+    return replace(
+        outline("rollback", environment, memory.releases[target], observed, binding),
         origin=leaving if leaving != target and leaving in dict(binding).values() else None,
-        binding=binding,
-        targets=target_refs(environment, together=True),
-        routers=router_refs(environment, together=True),
         steps=(Step(100),),
         before=_before(observed, memory.newest),
         playbook="rollback",
         bake=0.0,
-        health=health_rule(environment),
-        budget=budget,
-        keep_warm=fleet.keep_warm,
-        keep=fleet.keep,
-        drain=fleet.drain,
-        cut_after=fleet.cut_after,
-        poll=poll_of(environment),
-        mark_bad=mark_bad,
-        freeze=freeze,
         cold=cold,
         again=leaving == target and not _was_taken_back(memory),
-        expected=expected(observed),
         undo=Undo(None, warm=not cold),
-        allowed=Allowed(fleet.max_failed, fleet.max_unreachable),
-        absent=absences(environment, observed, binding),
-        config=canonical(environment),
     )
 
 
@@ -181,14 +148,15 @@ def _checked(name: str, memory: Memory, release: str) -> str | Refusals:
     return Refusals((Refusal("unknown-release", why, fix or (f"releaser status -e {name}",)),))
 
 
-def _binding(memory: Memory, target: str) -> Binding | None:
+def _binding(name: str, memory: Memory, target: str) -> Binding | Refusals:
     """As it is where a slot holds the target; a cold one takes the slot that what runs does not hold."""
     current = memory.newest.current
     held = {release: slot for slot, release in memory.slots.items()}
     if target in held:
         return tuple(sorted(memory.slots.items()))
     if memory.candidate is not None:
-        return None
+        why = f"both slots serve the release under way, so {target} finds none; let a rollback of it end first"
+        return Refusals((Refusal("no-slot", why, (f"releaser rollback -e {name}",)),))
     if current is None or current not in held:
         return (("blue", target),)
     return tuple(sorted(((held[current], current), (other_slot(held[current]), target))))

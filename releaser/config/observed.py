@@ -1,12 +1,13 @@
-"""What did the routers and their ledgers say, and do they agree with one another? What a plan is made against."""
+"""What did the routers, their ledgers and the hosts say, and do the routers agree with one another? What a plan is made against."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from releaser.core.plan import Undo
 from releaser.core.values import SLOTS, Slot, Split
 from releaser.ports import LedgerState, RouterState
 
-__all__ = ["Refusal", "Refusals", "Seen", "Unchanged", "Underway", "drift", "other_slot", "slot_of"]
+__all__ = ["Around", "Refusal", "Refusals", "Seen", "Unchanged", "Underway", "drift", "other_slot", "slot_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,24 @@ class Seen:
     state: RouterState | None
     finest: int = 1
     """The smallest share that it can give, whole percent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What stands around the routers' own answers, by the hosts and by earlier releases."""
+
+    undo: Undo = Undo(None)
+    """The way back as earlier releases measured it."""
+    taken: Mapping[Slot, str] = field(default_factory=dict)
+    """Slots on whose port somebody else listens, with who that is."""
+    trouble: str = ""
+    """Why the stable release does not serve; empty: it does."""
+    hangs: bool = False
+    """Its processes run all the same."""
+    silent_targets: Mapping[str, str] = field(default_factory=dict)
+    """Those that gave no answer, with the reason."""
+    alike: Collection[str] = ()
+    """Routers that cannot leave out a host."""
 
 
 @dataclass(frozen=True, slots=True)

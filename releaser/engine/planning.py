@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from releaser.config.compile import compile_promotion
 from releaser.config.compile_back import compile_rollback
-from releaser.config.observed import Refusals, Unchanged, Underway
-from releaser.core.plan import Budget, Plan
+from releaser.config.observed import Around, Refusals, Unchanged, Underway
+from releaser.core.plan import Budget, Plan, Undo
 from releaser.engine.answering import as_heard
 from releaser.engine.doctor.preflight import observe_and_ask, with_refusals
 from releaser.engine.past import check_journal, measured_undo
@@ -39,17 +39,20 @@ def plan_forward(
     fleet = session.environment.fleet
     dead = stable_trouble(observed, fleet)
     mute = "" if dead or stable_is_down else stable_trouble(as_heard(session, observed), fleet)
-    planned = compile_promotion(
-        session.environment,
-        chosen,
-        release,
-        session.seen(observed),
-        undo=measured_undo(session.journal, session.name),
+    around = Around(
+        undo=measured_undo(session.journal, session.name) or Undo(None),
         taken=taken_slots(observed),
         trouble=dead or mute,
         hangs=bool(mute),
         silent_targets={name: why for name, why in observed.silent.items() if name in session.world.targets},
         alike=session.wiring.alike(),
+    )
+    planned = compile_promotion(
+        session.environment,
+        chosen,
+        release,
+        session.seen(observed),
+        around,
         stable_is_down=stable_is_down,
         retry_bad=retry_bad,
         unfreeze=unfreeze,

@@ -8,7 +8,6 @@ import math
 import queue
 from collections import deque
 from collections.abc import Callable, Sequence
-from heapq import heappop, heappush
 from random import Random
 from typing import Any, Protocol
 
@@ -23,6 +22,7 @@ from releaser.errors import JournalUnavailableError
 from releaser.testing.fakes import FakeSpool
 from releaser.testing.sim_journal import SimJournal
 from releaser.testing.sim_network import Network
+from releaser.testing.sim_pool import Pool
 from releaser.testing.sim_time import GRID, Timeline
 from releaser.testing.sim_work import Crash, Work
 
@@ -86,12 +86,7 @@ class Process:
         self.idle = Work()
         """What it does between two pieces of work."""
         self.work = self.idle
-        self.pool = pool
-        self.busy = 0
-        """Threads of the pool that were at work when somebody last looked."""
-        self.ends: list[float] = []
-        """When those of them that have begun will be free."""
-        self.waiting: deque[tuple[Callable[[], None], Work]] = deque()
+        self.pool = Pool(pool, timeline, self._run)
         self.dead = False
         self.ghosts = False
         """Dead, but what its threads had sent to hosts still arrives there."""
@@ -171,13 +166,8 @@ class Process:
         begin = 0.0 if asks or self.chance.random() < 0.9 else GRID * self.chance.randrange(16)
         if urgent:
             self.timeline.after(begin, self._run, work, doing, urgent)
-        elif self.busy < self.pool or self._free() < self.pool:
-            self.busy += 1
-            self.timeline.after(begin, self._run, work, doing, urgent)
-        else:
-            self.waiting.append((work, doing))
+        elif not self.pool.submit(work, doing, begin):
             self.watcher.waits(doing)
-            self._wait_for_thread()
 
     def every(self, seconds: float, work: Callable[[], None]) -> Callable[[], None]:
         going = [True]
@@ -202,26 +192,7 @@ class Process:
             return
         self._do(work, doing)
         if not urgent:
-            heappush(self.ends, self.timeline.now + doing.elapsed + doing.delay)
-            if self.waiting:
-                self._wait_for_thread()
-
-    def _free(self) -> int:
-        """How many threads of the pool are busy now."""
-        while self.ends and self.ends[0] <= self.timeline.now:
-            heappop(self.ends)
-            self.busy -= 1
-        return self.busy
-
-    def _wait_for_thread(self) -> None:
-        if self.waiting and self.ends:
-            self.timeline.at(self.ends[0], self._next_work)
-
-    def _next_work(self) -> None:
-        while self.waiting and self._free() < self.pool:
-            self.busy += 1
-            self.timeline.after(0.0, self._run, *self.waiting.popleft(), False)
-        self._wait_for_thread()
+            self.pool.free_after(doing.elapsed + doing.delay)
 
     def _do(self, act: Callable[[], None], doing: Work) -> None:
         self.work = doing

@@ -38,6 +38,19 @@ def configuration(
         f"  server-state-file {state_file}",
         "  fd-hard-limit 20000",
         "  hard-stop-after 30s",
+        *_defaults(timeout),
+        "frontend users",
+        f"  bind {listen[0]}:{listen[1]}",
+        *([f"  log {log} format raw local0", f'  log-format "{LOG_FORMAT}"'] if log else []),
+        f"  http-after-response set-header x-releaser-generation %[str({GENERATION_KEY}),map({map_file},0)]",
+        f"  default_backend {backend}",
+        *_backend(backend, servers),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _defaults(timeout: str) -> list[str]:
+    return [
         "defaults",
         "  mode http",
         "  timeout connect 1s",
@@ -47,14 +60,13 @@ def configuration(
         "  timeout tunnel 1h",
         "  retries 0",
         "  load-server-state-from-file global",
-        "frontend users",
-        f"  bind {listen[0]}:{listen[1]}",
-        *([f"  log {log} format raw local0", f'  log-format "{LOG_FORMAT}"'] if log else []),
-        f"  http-after-response set-header x-releaser-generation %[str({GENERATION_KEY}),map({map_file},0)]",
-        f"  default_backend {backend}",
-        f"backend {backend}",
+    ]
+
+
+def _backend(name: str, servers: Mapping[str, tuple[str, int]]) -> list[str]:
+    return [
+        f"backend {name}",
         "  balance roundrobin",
         "  option http-server-close",
-        *(f"  server {name} {address}:{port} weight 0" for name, (address, port) in sorted(servers.items())),
+        *(f"  server {server} {address}:{port} weight 0" for server, (address, port) in sorted(servers.items())),
     ]
-    return "\n".join(lines) + "\n"

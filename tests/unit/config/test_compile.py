@@ -7,7 +7,7 @@ import pytest
 
 from releaser.config.compile import compile_promotion
 from releaser.config.environment import Environment, canonical
-from releaser.config.observed import Refusals, Seen, Unchanged, Underway
+from releaser.config.observed import Around, Refusals, Seen, Unchanged, Underway
 from releaser.config.playbook import load_playbook
 from releaser.config.read import load_environment
 from releaser.core.codec import decode_plan, encode_plan
@@ -188,11 +188,11 @@ def test_other_reasons_to_refuse(environment: Environment) -> None:
     assert codes(environment, CANARY, NEW, [router("lb1"), Seen("web/lb2", None, None)]) == ["unreachable"]
     assert codes(environment, CANARY, NEW, both(environment="staging")) == ["other-environment"]
     assert codes(environment, CANARY, NEW, both(finest=25)) == ["too-fine", "too-fine"]
-    assert codes(environment, CANARY, NEW, both(), undo=Undo(75.0)) == ["slow-rollback"]
+    assert codes(environment, CANARY, NEW, both(), Around(undo=Undo(75.0))) == ["slow-rollback"]
     tight = CANARY.model_copy(update={"budget": CANARY.budget.model_copy(update={"rollback": 20.5})})
     assert codes(environment, tight, NEW, both()) == ["slow-deadman"]
     everything = both(bad={NEW.id: "x"}, frozen=Frozen("ada", "x", None), finest=50)
-    assert codes(environment, CANARY, NEW, everything, undo=Undo(75.0)) == [
+    assert codes(environment, CANARY, NEW, everything, Around(undo=Undo(75.0))) == [
         "frozen", "bad", "too-fine", "too-fine", "slow-rollback",
     ]  # fmt: skip
 
@@ -214,7 +214,7 @@ def test_with_stable_down_the_bound_is_absolute(environment: Environment) -> Non
 
 
 def test_a_stable_release_that_is_down_is_refused_unless_it_is_known(environment: Environment) -> None:
-    made = compile_promotion(environment, CANARY, NEW, both(), trouble="web: web1.example.com stopped")
+    made = compile_promotion(environment, CANARY, NEW, both(), Around(trouble="web: web1.example.com stopped"))
     assert isinstance(made, Refusals)
     (refusal,) = made.items
     assert (refusal.code, "web1.example.com stopped" in refusal.why) == ("stable-down", True)
@@ -222,37 +222,39 @@ def test_a_stable_release_that_is_down_is_refused_unless_it_is_known(environment
         f"releaser rollback -e production --to {OLD.id}",
         "releaser promote 1.4.2 -e production --stable-is-down --reason ...",
     )
-    plan = compile_promotion(environment, CANARY, NEW, both(), trouble="web: stopped", stable_is_down=True)
+    plan = compile_promotion(environment, CANARY, NEW, both(), Around(trouble="web: stopped"), stable_is_down=True)
     assert isinstance(plan, Plan)
     assert plan.judging.absolute is not None
 
 
 @pytest.mark.parametrize("known", [False, True])
 def test_what_runs_nowhere_is_not_unchanged(environment: Environment, known: bool) -> None:
-    again = compile_promotion(environment, CANARY, OLD, both(), trouble="web: stopped", stable_is_down=known)
+    again = compile_promotion(environment, CANARY, OLD, both(), Around(trouble="web: stopped"), stable_is_down=known)
     assert isinstance(again, Refusals)
     assert again.items[0].fix == (f"releaser rollback -e production --to {OLD.id}",)
     assert isinstance(compile_promotion(environment, CANARY, OLD, both()), Unchanged)
 
 
 def test_a_target_that_does_not_answer_is_refused_by_name(environment: Environment) -> None:
-    made = compile_promotion(environment, CANARY, NEW, both(), silent_targets={"web": "no room"})
+    made = compile_promotion(environment, CANARY, NEW, both(), Around(silent_targets={"web": "no room"}))
     assert isinstance(made, Refusals)
     assert (made.items[0].code, "web does not answer" in made.items[0].why) == ("unreachable", True)
 
 
 def test_a_slot_whose_port_somebody_else_has_is_refused_by_name(environment: Environment) -> None:
     taken: dict[Slot, str] = {"green": "on web1 of web the port of slot green is taken by pid 7 (nc -l)"}
-    made = compile_promotion(environment, CANARY, NEW, both(), taken=taken)
+    made = compile_promotion(environment, CANARY, NEW, both(), Around(taken=taken))
     assert isinstance(made, Refusals)
     assert (made.items[0].code, "pid 7 (nc -l), which releaser did not start" in made.items[0].why) == (
         "port-taken",
         True,
     )
     assert not [fix for fix in made.items[0].fix if "adopt" in fix]
-    other = compile_promotion(environment, CANARY, NEW, both(), taken={"blue": "the slot of what runs"})
+    other = compile_promotion(environment, CANARY, NEW, both(), Around(taken={"blue": "the slot of what runs"}))
     assert isinstance(other, Plan)
     empty = [Seen("web/lb1.example.com", LedgerState("web/lb1.example.com"), RouterState(None, 0))]
-    first = compile_promotion(environment, CANARY, NEW, empty, taken={"blue": "on web1 the port is taken by pid 8"})
+    first = compile_promotion(
+        environment, CANARY, NEW, empty, Around(taken={"blue": "on web1 the port is taken by pid 8"})
+    )
     assert isinstance(first, Refusals)
     assert first.items[0].fix[0] == "releaser adopt -e production"

@@ -107,7 +107,7 @@ def test_nothing_of_them_is_left_in_the_loop(crowd: tuple[Server, Books, Sequenc
     assert server.loop.driven == {}
     assert server.loop.finished == {}
     assert server.loop.recorder.backlog == []
-    assert not server.waiting
+    assert not server.pool.waiting
     assert books.most_wakes <= 10 * 1000  # one for each phase that ended before its limit, until that time comes
 
 

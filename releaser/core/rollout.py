@@ -1,4 +1,4 @@
-"""The state of one rollout: everything that its journal says, and what follows from that. Only fold.py changes it."""
+"""The state of one rollout: everything that its journal says, and what follows from that. Only the fold (fold.py and what it imports) changes it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

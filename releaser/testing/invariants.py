@@ -51,8 +51,8 @@ from releaser.testing.invariants_traffic import (
     check_weights,
 )
 from releaser.testing.sim_process import Process
+from releaser.testing.sim_users import WorldWatcher
 from releaser.testing.sim_work import Work
-from releaser.testing.sim_world import WorldWatcher
 
 __all__ = ["COVERED", "Book", "Invariants", "Violation"]
 

@@ -19,8 +19,9 @@ from releaser.testing.sim_plans import NEW, OLD, STABLE, promotion
 from releaser.testing.sim_process import Process
 from releaser.testing.sim_quality import FAULTLESS, Quality
 from releaser.testing.sim_time import GRID, Timeline
+from releaser.testing.sim_users import WorldWatcher
 from releaser.testing.sim_work import Work
-from releaser.testing.sim_world import SimWorld, WorldWatcher
+from releaser.testing.sim_world import SimWorld
 
 DAY = 86400.0
 OUTAGE = Quality("outage", errors=1.0)

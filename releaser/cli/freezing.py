@@ -6,6 +6,7 @@ from releaser.cli.answer import Frost, done
 from releaser.cli.options import DURATION_FORM, UNITS
 from releaser.cli.render import day_time
 from releaser.cli.run import Reply, Run
+from releaser.engine import posting
 from releaser.errors import UsageError
 
 __all__ = ["freeze", "seconds_until", "unfreeze"]
@@ -15,7 +16,7 @@ def freeze(run: Run, until: str | None, allow: tuple[str, ...]) -> Reply:
     _needs_reason(run, "freeze")
     seconds = None if until is None else seconds_until(until, run.now())
     session = run.session()
-    session.freeze(run.options.reason, seconds=seconds, allow=allow)
+    posting.freeze(session, run.options.reason, seconds=seconds, allow=allow)
     frost = Frost(session.by, None if seconds is None else run.now() + seconds)
     when = f"until {day_time(frost.until)}" if frost.until is not None else "until somebody lifts it"
     fix = (f"releaser unfreeze -e {session.name} --reason ...",)
@@ -25,7 +26,7 @@ def freeze(run: Run, until: str | None, allow: tuple[str, ...]) -> Reply:
 def unfreeze(run: Run) -> Reply:
     _needs_reason(run, "unfreeze")
     session = run.session()
-    session.unfreeze()
+    posting.unfreeze(session)
     return Reply(done(session.name, f"{session.name} is not frozen any more"))
 
 

@@ -9,6 +9,7 @@ from releaser.cli.views.history import summary_document
 from releaser.config.choices import Choice, choices
 from releaser.engine.behind import Behind, behind
 from releaser.engine.observe import Observed
+from releaser.engine.past import measured_undo
 from releaser.engine.standing import as_started, idle_routers, stable_trouble
 from releaser.errors import JournalCorruptError, JournalUnavailableError, RefusedError
 from releaser.ports import LedgerState
@@ -87,7 +88,7 @@ def _past(session: "Session", newest: LedgerState | None) -> Past:
     try:
         if newest is not None and (newest.holder or newest.candidate):
             following.take_all(session.journal.read(newest.rollout))
-        undo = session.measured_undo() if newest and newest.current else None
+        undo = measured_undo(session.journal, session.name) if newest and newest.current else None
         return Past(following, session.journal.rollouts(session.name, limit=20), undo)
     except (JournalUnavailableError, JournalCorruptError) as error:
         return Past(problem=error.message)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from releaser.core.events import Asked
 from releaser.errors import FailedError, ReleaserError
-from releaser.ports import LedgerState, Request
+from releaser.ports import Frozen, Request
 
 if TYPE_CHECKING:
     from releaser.engine.session import Session
 
-__all__ = ["ask", "edit_all"]
+__all__ = ["ask", "freeze", "unfreeze"]
 
 WITHIN = 5.0
 AGAIN = 0.02
@@ -35,8 +35,18 @@ def ask(session: "Session", asked: Asked, *, patience: float, wait: Callable[[fl
     return _post(session, asked)
 
 
-def edit_all(session: "Session", change: Mapping[str, object]) -> Mapping[str, LedgerState]:
-    """One change to every router's ledger. Raises FailedError that names those that did not answer."""
+def freeze(session: "Session", reason: str, *, seconds: float | None = None, allow: tuple[str, ...] = ()) -> None:
+    """On every router; `seconds` None: until somebody lifts it. Raises FailedError that names those that did not answer."""
+    _edit_all(session, {"freeze": Frozen(session.by, reason, seconds, allow)})
+
+
+def unfreeze(session: "Session") -> None:
+    """On every router. Raises as `freeze`."""
+    _edit_all(session, {"unfreeze": True})
+
+
+def _edit_all(session: "Session", change: Mapping[str, object]) -> None:
+    """One change to every router's ledger."""
     world = session.world
     edits = [partial(_tried, partial(site.ledger.edit, change, within=WITHIN)) for site in world.sites.values()]
     answers = dict(zip(world.sites, world.together(edits), strict=True))
@@ -45,7 +55,6 @@ def edit_all(session: "Session", change: Mapping[str, object]) -> Mapping[str, L
         raise FailedError(
             "; ".join(f"{name}: {error}" for name, error in failed.items()), fix=("try again once they answer",)
         )
-    return answers
 
 
 def _post(session: "Session", asked: Asked) -> tuple[str, bool] | None:
@@ -72,7 +81,7 @@ def _body(asked: Asked) -> dict[str, object]:
     return {key: value for key, value in fields.items() if value is not None}
 
 
-def _tried(call: Callable[[], LedgerState]) -> LedgerState | Exception:
+def _tried(call: Callable[[], object]) -> object:
     try:
         return call()
     except ReleaserError as error:

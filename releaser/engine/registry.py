@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from releaser.errors import ConfigError, ReleaserError
 
-__all__ = ["GROUPS", "Registry"]
+__all__ = ["GROUPS", "Registry", "allowed_plugins"]
 
 GROUPS = ("targets", "routers", "probes", "secrets", "notifiers")
 OURS = "releaser"
@@ -79,6 +79,11 @@ class Registry(Mapping[tuple[str, str], type[BaseModel]]):
 
     def __len__(self) -> int:
         return len(self._points)
+
+
+def allowed_plugins(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """RELEASER_PLUGINS: the distributions whose adapters may be used beside the built-in ones."""
+    return tuple(name for name in environ.get("RELEASER_PLUGINS", "").split(",") if name)
 
 
 @cache

@@ -13,10 +13,10 @@ from releaser.config.read import load_environment
 from releaser.config.tree import Table
 from releaser.engine.observe import Observed, observe
 from releaser.engine.places import journal_path, shipped
-from releaser.engine.registry import Registry
+from releaser.engine.registry import Registry, allowed_plugins
 from releaser.engine.wiring import Wiring, whoami
 from releaser.errors import ConfigError, JournalCorruptError, JournalUnavailableError, UsageError
-from releaser.ports import Clock, Frozen, LedgerState, Notifier, World
+from releaser.ports import Clock, Notifier, World
 from releaser.store.absent import AbsentJournal
 from releaser.store.sqlite import SqliteJournal
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # what a verb does is imported when it does it: to read the s
     from releaser.config.observed import Refusals, Seen, Unchanged, Underway
     from releaser.config.playbook import Playbook
     from releaser.core.events import Asked, Entry
-    from releaser.core.plan import Plan, Undo
+    from releaser.core.plan import Plan
     from releaser.core.rollout import Rollout
     from releaser.core.values import Release
     from releaser.engine.adopt import Adopted
@@ -72,7 +72,7 @@ class Session:
         by: str | None = None,
     ) -> "Session":
         """`folder` holds environments/ and playbooks/. Raises ConfigError or UsageError."""
-        registry = Registry.installed(_allowed(environ))
+        registry = Registry.installed(allowed_plugins(environ))
         chosen = name or environ.get("RELEASER_ENV") or _only(folder / "environments")
         environment, tree = load_environment(
             folder / "environments", chosen, registry, variables=environ, settings=settings
@@ -215,18 +215,6 @@ class Session:
 
         return choices(self.seen(self.observe()))
 
-    def check_journal(self, observed: Observed) -> None:
-        """Nothing goes forward on a journal that was edited, cut or is not the one that a ledger vouches for."""
-        from releaser.engine.past import check_journal
-
-        check_journal(self.journal, observed)
-
-    def measured_undo(self) -> "Undo | None":
-        """How long the way back took the last time it was rehearsed or walked here."""
-        from releaser.engine.past import measured_undo
-
-        return measured_undo(self.journal, self.name)
-
     def drive(
         self, plan: "Plan", *, reason: str = "", show: Show | None = None, timeout: float | None = None
     ) -> "Rollout":
@@ -295,23 +283,6 @@ class Session:
         headers = resolve_headers(self.environment, self.registry, self.folder, self.environ)
         with closing_probes(replace(self.wiring, told=headers.told).world(self.journal_head)) as world:
             return adopt(self, world, self.observe(), version)
-
-    def freeze(
-        self, reason: str, *, seconds: float | None = None, allow: tuple[str, ...] = ()
-    ) -> Mapping[str, LedgerState]:
-        from releaser.engine.posting import edit_all
-
-        return edit_all(self, {"freeze": Frozen(self.by, reason, seconds, allow)})
-
-    def unfreeze(self) -> Mapping[str, LedgerState]:
-        from releaser.engine.posting import edit_all
-
-        return edit_all(self, {"unfreeze": True})
-
-
-def _allowed(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """RELEASER_PLUGINS: the distributions whose adapters may be used beside the built-in ones."""
-    return tuple(name for name in environ.get("RELEASER_PLUGINS", "").split(",") if name)
 
 
 def _only(folder: Path) -> str:

@@ -14,6 +14,7 @@ from test_systemd_release_story import LISTEN, SHOP, Site
 from vault_release import APPLICATION, MORE, REFERENCE, digest, holding, shapes, unasked, watching_processes
 
 from releaser.core.values import Outcome
+from releaser.engine.posting import unfreeze
 from releaser.errors import FailedError
 from releaser.testing.load import Load, Traffic
 
@@ -110,7 +111,7 @@ def test_what_a_host_keeps_in_memory_is_gone_after_a_power_cut_and_recover_bring
     site.host.run("tee", UNIT, stdin=SHOP.replace("shop.py", "app.py"))
     site.host.run("systemctl", "daemon-reload")
     bao.put("shop/production", database_url=OLD)
-    site.session().unfreeze()  # whatever was taken back there before
+    unfreeze(site.session())  # whatever was taken back there before
     promoted(site, "3.0.0")
     assert served(site) == digest(OLD)
     site.host.power_cut()

@@ -14,12 +14,13 @@ from math import log, log1p
 from random import Random
 from statistics import median
 
-from bench.simulated import NEW, OLD, Run, canary, hits, in_world, many, quantile, share
+from bench.simulated import Run, canary, hits, in_world, many, quantile, share
 from releaser.core.analysis.errors_bad import BadErrors
 from releaser.core.analysis.errors_good import GoodErrors
 from releaser.core.analysis.judge import Judge
 from releaser.core.analysis.planner import good_need, regression_need
 from releaser.core.values import Counts
+from releaser.testing.samples import NEW, OLD
 
 
 def part(runs: list[Run], end: str) -> float:
@@ -198,7 +199,7 @@ def cost() -> None:
     judge.begin(0, 0.0)
     began = time.perf_counter()
     for i in range(rounds):
-        judge.counted("web/lb", {OLD.id: Counts(190 * i, i // 3), NEW.id: Counts(10 * i, i // 50)}, float(i))
+        judge.counted("web/lb1", {OLD.id: Counts(190 * i, i // 3), NEW.id: Counts(10 * i, i // 50)}, float(i))
     counted = (time.perf_counter() - began) / rounds
     began = time.perf_counter()
     for i in range(rounds):

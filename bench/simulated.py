@@ -7,16 +7,15 @@ from random import Random
 
 from releaser.core.analysis.errors_good import step_tolerances
 from releaser.core.analysis.judge import Judge
-from releaser.core.plan import HealthRule, Judging, Plan, RouterRef, Step, TargetRef
-from releaser.core.values import Counts, Reading, Release, Split, Verdict
+from releaser.core.plan import Judging, Plan, Step
+from releaser.core.values import Counts, Reading, Verdict
+from releaser.testing.samples import NEW, OLD, promotion
 
 Rate = Callable[[float], float]
 """Error rate at a second."""
 
 LONGEST = 3600.0
 """Seconds after which a release is left open."""
-OLD = Release.of("1.4.1", "a" * 64, "c" * 64)
-NEW = Release.of("1.4.2", "b" * 64, "c" * 64)
 
 
 @dataclass(frozen=True)
@@ -35,20 +34,7 @@ def canary(weights: tuple[int, ...] = (1, 5, 25, 50), dwell: float = 15.0, bake:
     judging = replace(Judging(), **rule)  # type: ignore[arg-type]  # all rules varied here are numbers
     eps = step_tolerances(weights, judging.within)
     steps = [Step(weight, at_least=dwell, eps=one) for weight, one in zip(weights, eps, strict=True)]
-    return Plan(
-        "promote",
-        "bench",
-        NEW,
-        OLD.id,
-        (("blue", OLD.id), ("green", NEW.id)),
-        (TargetRef("web"),),
-        (RouterRef("web/lb", "web"),),
-        steps=(*steps, Step(100)),
-        before=Split.all_to(OLD.id),
-        bake=bake,
-        judging=judging,
-        health=HealthRule(),
-    )
+    return promotion(*steps, Step(100), bake=bake, judging=judging)
 
 
 def hits(rng: Random, n: int, p: float) -> int:
@@ -103,11 +89,11 @@ def release(plan: Plan, rng: Random, rate: float, p_s: Rate, p_c: Rate, *, tick:
     """One release: counters are read every `tick` seconds, a step is left on GOOD, the release goes back on BAD."""
     judge, traffic, at, step, asked = Judge(plan), Traffic(rng, rate, p_s, p_c, full), 0.0, 0, 0.0
     judge.begin(0, at)
-    judge.counted("web/lb", traffic.counts(), at)
+    judge.counted("web/lb1", traffic.counts(), at)
     while at < LONGEST:
         at += tick
         n_c = traffic.flow(tick, at, plan.steps[step].weight / 100)
-        judge.counted("web/lb", traffic.counts(), at)
+        judge.counted("web/lb1", traffic.counts(), at)
         if at - asked >= 1.0 - 1e-9:
             judge.health("web", Reading(passed=True), at)
             asked = at
@@ -121,7 +107,7 @@ def release(plan: Plan, rng: Random, rate: float, p_s: Rate, p_c: Rate, *, tick:
             case Verdict.GOOD:
                 step += 1
                 judge.begin(step, at)
-                judge.counted("web/lb", traffic.counts(), at)
+                judge.counted("web/lb1", traffic.counts(), at)
                 if plan.steps[step].weight == 100 and plan.bake == 0:
                     return Run("promoted", at, traffic.harmed, traffic.alone)
             case _:

@@ -1,6 +1,7 @@
-"""Events to test with: one of each kind, and the journals of a good and of a bad release of a small environment."""
+"""What to test with: a plan, events of each kind, and the journals of a good and of a bad release of a small environment."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from releaser.core import events as e
 from releaser.core.absent import Missing
@@ -9,7 +10,7 @@ from releaser.core.events import Entry, Event
 from releaser.core.plan import Approval, Expected, Plan, RouterRef, Step, TargetRef, Undo
 from releaser.core.values import Agreement, Counts, Moment, Outcome, Release, Split, Verdict
 
-__all__ = ["BAD_RELEASE", "GOOD_RELEASE", "NEW", "OLD", "ONE_OF_EACH", "PLAN", "entries"]
+__all__ = ["BAD_RELEASE", "GOOD_RELEASE", "NEW", "OLD", "ONE_OF_EACH", "PLAN", "entries", "promotion"]
 
 OLD = Release.of("1.4.1", "a" * 64, "c" * 64)
 NEW = Release.of("1.4.2", "b" * 64, "c" * 64, "d" * 64)
@@ -17,16 +18,26 @@ BEFORE = Split.all_to(OLD.id)
 QUARTER = Split.of({OLD.id: 75, NEW.id: 25})
 ALL = Split.all_to(NEW.id)
 
-PLAN = Plan(
-    kind="promote",
-    environment="production",
-    to=NEW,
-    origin=OLD.id,
-    binding=(("blue", OLD.id), ("green", NEW.id)),
-    targets=(TargetRef("web"),),
-    routers=(RouterRef("web/lb1", "web"),),
-    steps=(Step(25, at_least=5.0, eps=0.01, approve=Approval("ops", 3600.0)), Step(100, eps=0.005)),
-    before=BEFORE,
+
+def promotion(*steps: Step, **fields: Any) -> Plan:
+    """From OLD in blue to NEW in green, behind one router; `fields` are further ones of the plan."""
+    return Plan(
+        kind="promote",
+        environment="production",
+        to=NEW,
+        origin=OLD.id,
+        binding=(("blue", OLD.id), ("green", NEW.id)),
+        targets=(TargetRef("web"),),
+        routers=(RouterRef("web/lb1", "web"),),
+        steps=steps,
+        before=BEFORE,
+        **fields,
+    )
+
+
+PLAN = promotion(
+    Step(25, at_least=5.0, eps=0.01, approve=Approval("ops", 3600.0)),
+    Step(100, eps=0.005),
     expected=(Expected("web/lb1", 6, 6002, BEFORE),),
     undo=Undo(1.2, 1_760_000_000.0, not_reversed=("database migrations",)),
     config='{"name":"production"}',

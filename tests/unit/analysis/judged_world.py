@@ -3,24 +3,14 @@
 from collections.abc import Callable
 
 from releaser.core.analysis.judge import Judge, Judgement
-from releaser.core.plan import Plan, RouterRef, Step, TargetRef
-from releaser.core.values import Counts, Reading, Release, Split, Verdict
+from releaser.core.plan import Plan, Step
+from releaser.core.values import Counts, Reading, Verdict
+from releaser.testing.samples import NEW, OLD, promotion
 
-OLD = Release.of("1.4.1", "a" * 64, "c" * 64)
-NEW = Release.of("1.4.2", "b" * 64, "c" * 64)
+__all__ = ["BASE", "FAIL", "NEW", "OLD", "PASS", "SILENT", "World"]
+
 PASS, FAIL, SILENT = Reading(passed=True), Reading(passed=False, detail="503"), Reading(passed=None)
-BASE = Plan(
-    "promote",
-    "production",
-    NEW,
-    OLD.id,
-    (("blue", OLD.id), ("green", NEW.id)),
-    (TargetRef("web"),),
-    (RouterRef("web/lb1", "web"),),
-    steps=(Step(10, at_least=5, eps=0.02), Step(50, eps=0.01), Step(100)),
-    before=Split.all_to(OLD.id),
-    bake=60,
-)
+BASE = promotion(Step(10, at_least=5, eps=0.02), Step(50, eps=0.01), Step(100), bake=60)
 
 
 class World:

@@ -4,22 +4,10 @@ from math import log, sqrt
 import pytest
 
 from releaser.core.analysis.planner import good_need, regression_need, sees
-from releaser.core.plan import Judging, Plan, RouterRef, Step, TargetRef
-from releaser.core.values import Release, Split
+from releaser.core.plan import Judging, Plan, Step
+from releaser.testing.samples import promotion
 
-OLD = Release.of("1.4.1", "a" * 64, "c" * 64)
-NEW = Release.of("1.4.2", "b" * 64, "c" * 64)
-PLAN = Plan(
-    "promote",
-    "production",
-    NEW,
-    OLD.id,
-    (("blue", OLD.id), ("green", NEW.id)),
-    (TargetRef("web"),),
-    (RouterRef("web/lb1", "web"),),
-    steps=tuple(Step(weight, at_least=15) for weight in (1, 5, 25, 50, 100)),
-    before=Split.all_to(OLD.id),
-)
+PLAN = promotion(*(Step(weight, at_least=15) for weight in (1, 5, 25, 50, 100)))
 
 
 def test_a_doubled_error_rate_at_five_percent_by_hand() -> None:

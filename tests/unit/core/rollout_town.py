@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from releaser.core import events as e
-from releaser.core.plan import Plan, RouterRef, Step, TargetRef
+from releaser.core.plan import Plan, Step
 from releaser.core.rollout import Rollout
-from releaser.core.values import Counts, Reading, Release, Slot, Split
+from releaser.core.values import Counts, Reading, Release, Slot
 from releaser.engine.loop import Loop
 from releaser.engine.messages import Person
 from releaser.engine.recorder import Recorder
@@ -25,21 +25,11 @@ from releaser.testing.fakes import (
     one_by_one,
     site_ports,
 )
+from releaser.testing.samples import NEW, OLD, promotion
 
-OLD = Release.of("1.4.1", "a" * 64, "c" * 64)
-NEW = Release.of("1.4.2", "b" * 64, "c" * 64)
-PLAN = Plan(
-    kind="promote",
-    environment="production",
-    to=NEW,
-    origin=OLD.id,
-    binding=(("blue", OLD.id), ("green", NEW.id)),
-    targets=(TargetRef("web"),),
-    routers=(RouterRef("web/lb1", "web"),),
-    steps=(Step(50, eps=0.2), Step(100, eps=0.2)),
-    before=Split.all_to(OLD.id),
-    bake=5.0,
-)
+__all__ = ["BACK", "NEW", "OLD", "OPENING", "PLAN", "Town"]
+
+PLAN = promotion(Step(50, eps=0.2), Step(100, eps=0.2), bake=5.0)
 
 
 class Town:

@@ -5,23 +5,12 @@ import pytest
 
 from releaser.core.commands import CheckHealth, Count, Look
 from releaser.core.events import HealthRead
-from releaser.core.plan import Plan, RouterRef, Step, TargetRef
-from releaser.core.values import Reading, Release, Split, Verdict
+from releaser.core.plan import Plan, Step
+from releaser.core.values import Reading, Verdict
 from releaser.core.watch import Watch
+from releaser.testing.samples import NEW, promotion
 
-OLD = Release.of("1.4.1", "a" * 64, "c" * 64)
-NEW = Release.of("1.4.2", "b" * 64, "c" * 64)
-CANARY = Plan(
-    "promote",
-    "production",
-    NEW,
-    OLD.id,
-    (("blue", OLD.id), ("green", NEW.id)),
-    (TargetRef("web"),),
-    (RouterRef("web/lb1", "web"),),
-    steps=(Step(1), Step(50), Step(100)),
-    before=Split.all_to(OLD.id),
-)
+CANARY = promotion(Step(1), Step(50), Step(100))
 
 
 @pytest.mark.parametrize(

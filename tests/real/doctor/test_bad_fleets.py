@@ -20,28 +20,28 @@ class Case(NamedTuple):
     """Under which doctor says it."""
     code: str
     """As doctor calls it."""
-    reason: str
-    """As plan and promote do: every way to be out of reach is one reason."""
     said: str
+    reason: str = ""
+    """As plan and promote call it, where that is not the code: every way to be out of reach is one reason."""
 
 
 CASES = (
-    Case(bad.unknown_key, "host key", "host-key-unknown", "host-key-unknown", "is not in"),
-    Case(bad.changed_key, "host key", "host-key-changed", "host-key-changed", "another key"),
-    Case(bad.refused_login, "login", "auth", "auth", "does not let"),
-    Case(bad.sudo_with_a_password, "sudo", "sudo", "sudo", "without a password"),
-    Case(bad.sudo_with_a_terminal, "sudo", "sudo-tty", "sudo-tty", "wants a terminal"),
-    Case(bad.full_disk, "disk", "no-room", "no-room", "must stay free"),
-    Case(bad.read_only, "disk", "read-only", "read-only", "may only be read"),
-    Case(bad.taken_port, "ports", "port-taken", "port-taken", "is taken by pid"),
-    Case(bad.missing_unit, "units", NO_UNIT, NO_UNIT, "systemd"),
-    Case(bad.missing_socket, "socket", "socket", "socket", "has no socket"),
-    Case(bad.socket_that_says_no, "socket", "socket", "socket", "Permission denied"),
-    Case(bad.forgetful_haproxy, "settings", "state-not-loaded", "state-not-loaded", "forgets every weight"),
-    Case(bad.missing_server, "router", "no-server", "no-server", "has no server no_such_"),
-    Case(bad.broken_nginx, "settings", "nginx-test", "nginx-test", "no servers are inside upstream"),
-    Case(bad.balancer_away, "reach", "connect", "unreachable", "cannot be reached"),
-    Case(bad.name_that_does_not_resolve, "reach", "resolve", "unreachable", "does not resolve"),
+    Case(bad.unknown_key, "host key", "host-key-unknown", "is not in"),
+    Case(bad.changed_key, "host key", "host-key-changed", "another key"),
+    Case(bad.refused_login, "login", "auth", "does not let"),
+    Case(bad.sudo_with_a_password, "sudo", "sudo", "without a password"),
+    Case(bad.sudo_with_a_terminal, "sudo", "sudo-tty", "wants a terminal"),
+    Case(bad.full_disk, "disk", "no-room", "must stay free"),
+    Case(bad.read_only, "disk", "read-only", "may only be read"),
+    Case(bad.taken_port, "ports", "port-taken", "is taken by pid"),
+    Case(bad.missing_unit, "units", NO_UNIT, "systemd"),
+    Case(bad.missing_socket, "socket", "socket", "has no socket"),
+    Case(bad.socket_that_says_no, "socket", "socket", "Permission denied"),
+    Case(bad.forgetful_haproxy, "settings", "state-not-loaded", "forgets every weight"),
+    Case(bad.missing_server, "router", "no-server", "has no server no_such_"),
+    Case(bad.broken_nginx, "settings", "nginx-test", "no servers are inside upstream"),
+    Case(bad.balancer_away, "reach", "connect", "cannot be reached", "unreachable"),
+    Case(bad.name_that_does_not_resolve, "reach", "resolve", "does not resolve", "unreachable"),
 )
 
 
@@ -59,7 +59,7 @@ def test_it_is_said_before_anything_is_done(released: Stage, case: Case) -> None
         assert found["fix"]
         for verb in (("plan",), ("promote", "-y")):
             code, document = released.run(*verb, "1.1.0", *words)
-            assert (code, document["reason"]) == (6, case.reason), document
+            assert (code, document["reason"]) == (6, case.reason or case.code), document
             assert case.said in document["message"]
             assert host in document["message"]
             assert document["fix"]

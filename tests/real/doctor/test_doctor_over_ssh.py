@@ -4,8 +4,8 @@ import shutil
 from collections import Counter
 
 import pytest
-from bad_fleets import envoy, nginx, traefik
 from doctor_stage import Stage, stage
+from other_routers import envoy, nginx, traefik
 from ssh_lab import until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]

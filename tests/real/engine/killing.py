@@ -1,19 +1,21 @@
 """One death after the other in one environment: a scene, the process in it that is killed, and what is found and done afterwards."""
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from cradle import NOWHERE, Cradle, distinct_positions
 from local_environment import Local
 
 from releaser.engine.observe import Observed
 from releaser.testing.load import Load, Sent
 
-__all__ = ["RATE", "SCENES", "Place", "Scene", "covered", "reference"]
+__all__ = ["RATE", "SCENES", "Place", "Scene", "Toll", "killed_at_each", "reference"]
 
 TRIES = 3
 """A position that a slow machine let a process miss gets another process."""
@@ -131,6 +133,31 @@ def kill(place: Place, scene: Scene, at: str) -> list[dict[str, Any]]:
     good = versions(before.good)
     clean(place, told, good[:1] if scene.fault != "none" else [f"2.{place.number}.0", *good[:2]])
     return told
+
+
+@dataclass(frozen=True)
+class Toll:
+    """What came of many kills: nothing of any kind, if all is well."""
+
+    missed: list[str]
+    """Positions that were not reached in some tries."""
+    wrong: list[str]
+    failed: list[Sent]
+
+
+def killed_at_each(
+    deaths: Sequence[tuple[Scene, str]], places: Sequence[Place], what: str, capsys: pytest.CaptureFixture[str]
+) -> Toll:
+    """Kills at each position, in all environments at once, and prints one line of figures."""
+    began = time.monotonic()
+    missed, wrong = covered(places, deaths)
+    requests = sum(len(place.results()) for place in places)
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{what}: killed at {len(deaths) - len(missed)} of {len(deaths)} positions in "
+            f"{time.monotonic() - began:.0f} s; {requests} requests so far; not reached: {missed or 'none'}\n"
+        )
+    return Toll(missed, wrong, [one for place in places for one in place.failures()])
 
 
 def covered(places: Sequence[Place], deaths: Sequence[tuple[Scene, str]]) -> tuple[list[str], list[str]]:

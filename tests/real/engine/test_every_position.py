@@ -4,14 +4,12 @@ A position is the moment before or after an entry of the journal, or before, dur
 what the next person does: wait until the lease is over, and recover.
 """
 
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
 from cradle import cradle
-from killing import RATE, SCENES, Place, covered, reference
+from killing import RATE, SCENES, Place, Toll, killed_at_each, reference
 from local_environment import QUICKEST, local_environment
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -36,15 +34,5 @@ def made(name: str) -> Iterator[Place]:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_kill_9_at_every_position(name: str, places: list[Place], capsys: pytest.CaptureFixture[str]) -> None:
-    began = time.monotonic()
-    positions = reference(places[0], SCENES[name])
-    missed, wrong = covered(places, [(SCENES[name], position) for position in positions])
-    requests = sum(len(place.results()) for place in places)
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\n{name}: killed at {len(positions) - len(missed)} of {len(positions)} positions in "
-            f"{time.monotonic() - began:.0f} s; {requests} requests so far; not reached: {missed or 'none'}\n"
-        )
-    assert wrong == []
-    assert missed == []
-    assert [one for place in places for one in place.failures()] == []
+    deaths = [(SCENES[name], position) for position in reference(places[0], SCENES[name])]
+    assert killed_at_each(deaths, places, name, capsys) == Toll([], [], [])

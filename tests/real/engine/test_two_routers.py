@@ -5,14 +5,12 @@ without it only where one router has been told something that the other has not.
 """
 
 import os
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import pytest
 from cradle import cradle
-from killing import RATE, SCENES, Place, Scene, covered, reference
+from killing import RATE, SCENES, Place, Scene, Toll, killed_at_each, reference
 from local_environment import QUICKEST, local_environment
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -59,15 +57,7 @@ def deaths(name: str, places: Sequence[Place]) -> list[tuple[Scene, str]]:
 def test_kill_9_while_two_routers_are_written(
     name: str, places: list[Place], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    began, chosen = time.monotonic(), deaths(name, places)
-    missed, wrong = covered(places, chosen)
+    toll = killed_at_each(deaths(name, places), places, f"{name}, two routers", capsys)
+    assert toll == Toll([], [], [])
     served = [sum(len(place.loads[router].results) for place in places) for router in (0, 1)]
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\n{name}, two routers: killed at {len(chosen) - len(missed)} of {len(chosen)} positions in "
-            f"{time.monotonic() - began:.0f} s; {served} requests so far; not reached: {missed or 'none'}\n"
-        )
-    assert wrong == []
-    assert missed == []
-    assert [one for place in places for one in place.failures()] == []
     assert min(served) > 0

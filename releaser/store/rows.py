@@ -50,10 +50,13 @@ def summaries(connection: sqlite3.Connection, condition: str, values: Iterable[A
 
 
 def which(environment: str | None, *conditions: str, upkeep: bool) -> tuple[str, tuple[str, ...]]:
-    """(WHERE clause, its parameters) for the rollouts of one environment or of all, with or without what is no release."""
+    """(WHERE clause, its parameters) for the rollouts of one environment or of all, with or without what is no release.
+
+    `conditions` have an index of their own, which is the one to use: the + takes the environment's out of consideration.
+    """
     kinds = () if upkeep else RELEASES
     of_kind = (f"kind IN ({', '.join('?' * len(kinds))})",) if kinds else ()
-    of_place = () if environment is None else ("environment = ?",)
+    of_place = () if environment is None else (f"{'+' if conditions else ''}environment = ?",)
     every = (*of_kind, *of_place, *conditions)
     parameters = (*kinds, *(() if environment is None else (environment,)))
     return (f"WHERE {' AND '.join(every)}" if every else ""), parameters

@@ -10,7 +10,7 @@ import pytest
 from releaser.core.events import Asked, Opened
 from releaser.core.values import Moment
 from releaser.errors import JournalCorruptError, JournalUnavailableError, RefusedError
-from releaser.store import schema
+from releaser.store import rows, schema
 from releaser.store.asked import TOO_OLD
 from releaser.store.schema import MIGRATIONS, ensure
 from releaser.store.sqlite import SqliteJournal
@@ -139,3 +139,13 @@ def test_what_was_said_of_one_kind(path: Path) -> None:
         connection.execute("UPDATE event SET wall = 0 WHERE rollout = 'good' AND event LIKE '%StepBegun%'")
     with SqliteJournal(path) as journal, pytest.raises(JournalCorruptError, match="does not fit"):
         journal.said("good", "StepBegun")
+
+
+@pytest.mark.parametrize("environment", [None, "production"])
+def test_the_few_open_rollouts_are_found_without_reading_all_the_others(path: Path, environment: str | None) -> None:
+    SqliteJournal(path).close()
+    where, parameters = rows.which(environment, "outcome IS NULL", upkeep=False)
+    with closing(sqlite3.connect(path)) as connection:
+        asked = f"EXPLAIN QUERY PLAN {rows.SELECT_SUMMARY} {where} ORDER BY first_position"
+        (step,) = connection.execute(asked, parameters).fetchall()
+    assert "rollout_open" in step[-1]

@@ -7,6 +7,7 @@ Users' requests come from a load without retries in a process of its own; each a
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -66,6 +67,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="few samples: whether it works, not what it is")
     parser.add_argument("--write", action="store_true", help=f"each part into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started us in the background
     where = machine()
     print(f"{where}\n", flush=True)
     figures: list[Figure] = []

@@ -9,6 +9,7 @@ once more, alone, and named. What fails then has failed.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -130,6 +131,8 @@ def judged(suites: Sequence[Suite]) -> tuple[bool, Totals]:
 
 
 def main() -> int:
+    # A shell that starts us in the background ignores Ctrl-C on our behalf, and so would every release that is interrupted here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     absent = missing()
     if CI and absent:
         remedies = "; ".join(remedy for _, remedy in absent.values())

@@ -192,9 +192,13 @@ class Loop:
             self._wake(driven, decision.wake_at)
 
     def _no_journal(self, driven: Driven) -> None:
-        """Forward is not possible without a durable journal; back always is."""
+        """Forward is not possible without a durable journal; back always is.
+
+        What is committed is not taken back for that: its old release has been told to end. Nor does it matter to who looks at what
+        a crash left: what is found there decides.
+        """
         r = driven.rollout
-        if not _urgent(r) and not r.finished:
+        if not (_urgent(r) or r.finished or r.committed or r.phase is Phase.LOOKING):
             self._record(
                 driven, [e.TurnedBack("failure", "releaser", "the journal takes no events: disk full or locked")]
             )

@@ -43,6 +43,20 @@ def test_a_first_release_that_died_at_its_shift_goes_on_and_its_ledger_agrees_wi
     assert "marked bad" not in ended.finished.why
 
 
+def test_a_full_journal_takes_nothing_back_that_was_committed_before_the_crash() -> None:
+    """The old release was told to end: users who are sent back to it would lose it."""
+    town = Town()
+    town.open()
+    town.turn_until(lambda r: r.committed)
+    town.restart()
+    resume(town.loop, take_over(town.journal, "r1"), town.world, town.clock, by="grace", finish=False, reason="")
+    town.journal.full = True
+    ended = town.end()
+    assert (ended.outcome, ended.turned) == (Outcome.PROMOTED, None)
+    assert town.site.split == Split.all_to(NEW.id)
+    assert town.site.ledger["current"] == NEW.id
+
+
 @pytest.mark.parametrize("phase", [Phase.SHIFTING, Phase.WATCHING, Phase.BAKING])
 def test_recovery_looks_first_and_then_goes_back(phase: Phase) -> None:
     town = crashed(phase)

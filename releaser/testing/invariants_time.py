@@ -79,9 +79,11 @@ def check_attempts(it: Memory, book: Book, event: e.Finished) -> None:
 
 
 def _home_by_itself(it: Memory, book: Book, router: str) -> bool:
-    """While it could not be reached, or was rebooting; or it would be, had its guard not died as well, and had nobody else
-    written there.
+    """While it could not be reached; or it will be, since it is off, and its guard comes before it does; or it would be, had its
+    guard not died as well, and had nobody else written there.
     """
+    if it.world.down.get(router, 0.0) > it.now:
+        return True
     split = it.world.sites[router].split
     weight = split.weight(book.plan.to.id) if split else 0
     if not weight:

@@ -16,7 +16,7 @@ from releaser.config.observed import slot_of
 from releaser.core.absent import Missing
 from releaser.core.commands import Acquire, Collect, Place, Settle, Settlement, Shift, Start
 from releaser.core.decision import HOME_GENERATION, generation_of
-from releaser.core.events import Acquired, Collected, Settled, Shifted, Started
+from releaser.core.events import Acquired, Collected, EffectFailed, Event, Settled, Shifted, Started
 from releaser.core.plan import HealthRule
 from releaser.core.values import Outcome, Release, Slot, Split
 from releaser.engine.behind import REPAIR, Behind, as_repaired, behind, left_out, newest_ledger, routers_behind
@@ -97,10 +97,17 @@ def _bring_all(
     done = tuple(one for one, word in tried.items() if not word)
     still = tuple(replace(one, why=tried.get(one) or one.why) for one in late if one not in done)
     for target in sorted({one.target for one in asked}):
-        missing = [one for one in still if one.target == target]
-        without = tuple(Missing(one.host, "unreachable" if one.away else "failed", one.why) for one in missing)
-        log.say(Started(target, aim.release.id, without), Collected(target, aim.release.id))
+        log.say(*_came_of_it(target, aim, done, [one for one in still if one.target == target]))
     return done, still
+
+
+def _came_of_it(target: str, aim: Aim, done: Sequence[Behind], still: Sequence[Behind]) -> Sequence[Event]:
+    """Of the orders to one target: nothing is said to be there that came to no host."""
+    if all(one.target != target for one in done):
+        why = "; ".join(f"{one.host}: {one.why}" for one in still)
+        return [EffectFailed(Start(target, aim.release.id, aim.slot), 1, "failed", why)]
+    without = tuple(Missing(one.host, "unreachable" if one.away else "failed", one.why) for one in still)
+    return [Started(target, aim.release.id, without), Collected(target, aim.release.id)]
 
 
 def _said(done: Sequence[Behind], routers: Sequence[str], failed: Sequence[str]) -> str:

@@ -146,6 +146,10 @@ def test_one_that_says_no_stays_out_with_its_reason(two: Two) -> None:
     failed = two.run("recover")
     assert (failed.code, failed.document["reason"]) == (1, "behind")
     assert "web2 (disk full (to mend it: free some room))" in failed.document["message"]
+    newest = two.run("history").document["history"][0]
+    assert (newest["kind"], newest["outcome"], newest["why"]) == ("recover", "error", "still behind: web2")
+    told = [one["event"]["kind"] for one in two.run("show", newest["rollout"]).document["events"]]
+    assert ("EffectFailed" in told, "Started" in told, "Collected" in told) == (True, False, False)
     assert two.left_out == {"web2"}
 
 
